@@ -1,0 +1,45 @@
+# Everything runs on a machine that has Python 3.11+, make and the package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONFIG ?= examples/quickstart/router.yaml
+ASK ?= What do you know about Earth?
+export ASK
+
+.PHONY: demo serve test check schema clean install
+.DELETE_ON_ERROR:
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all]" --group dev
+	touch $@
+
+demo: install
+	$(BIN)/router demo --config $(CONFIG) --ask "$$ASK"
+
+serve: install
+	$(BIN)/router demo --config $(CONFIG) --ask "$$ASK" --keep
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+schema: install
+	$(BIN)/python -m router.config.schema > schemas/router.schema.json
+	$(BIN)/python -m router.tools.reference docs
+
+# Skips are counted and named at the end; ROUTER_TEST_ALL=1 turns each into a failure.
+test: check
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --numprocesses 2 --dist worksteal
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under 95 --skip-covered --skip-empty
+	$(BIN)/coverage report --fail-under 100 --include 'router/core/*' --show-missing
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build

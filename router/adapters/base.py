@@ -1,0 +1,183 @@
+"""The seam between the engine and a wire: bytes out, bytes in, no I/O.
+
+An adapter is built once for each provider when a Router opens, with its base URL and credentials
+resolved. It prepares requests, reads whole replies and decodes streams; it never raises for what
+an upstream sends, it returns a Failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from router.core.failure import Failure
+
+if TYPE_CHECKING:
+    from router.types import Secret
+
+
+Headers = Mapping[str, str]
+"""Response headers, names lower-cased; of a repeated name the last value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What an adapter must know of its provider, resolved.
+
+    Attributes:
+        provider: the provider's name in the config, for messages.
+        base_url: without a trailing slash.
+        credential: the API key; None sends none.
+        provider_key: Bytez's ``provider-key``, for closed models; None sends none.
+        headers: extra request headers from the config; values that are secrets stay Secret.
+        auto_scale: Bytez's ``autoScale``.
+        passthrough: None lets any unknown param go up; else the names that may, beyond the known.
+    """
+
+    provider: str
+    base_url: str
+    credential: Secret | None = None
+    provider_key: Secret | None = None
+    headers: tuple[tuple[str, str | Secret], ...] = ()
+    auto_scale: bool = False
+    passthrough: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatCall:
+    """One chat request for one target, params merged.
+
+    Attributes:
+        model: the upstream's model id, such as ``google/gemma-3-4b-it``.
+        messages: OpenAI's messages, as the caller gave them. Not to be changed.
+        params: effective params under their canonical names (``adapters.params``).
+        stream: whether the reply is wanted piece by piece.
+    """
+
+    model: str
+    messages: Sequence[Mapping[str, Any]]
+    params: Mapping[str, Any]
+    stream: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """One HTTP request, complete. Secrets stay wrapped until the transport writes them."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str | Secret], ...]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A whole answer.
+
+    Attributes:
+        data: OpenAI's ``chat.completion`` object, decoded. ``usage`` is absent when unknown.
+        raw: the upstream's own bytes when *data* is exactly what they hold, so that they can be
+            passed on untouched; None when the adapter had to build or change anything.
+        cost: US dollars as the upstream stated them; None when it did not.
+        assumed_finish: True when the upstream gave no finish reason and "stop" was put in for a
+            reply known to be complete.
+        suspect: True when the end of the text looks like an upstream's error message.
+    """
+
+    data: dict[str, Any]
+    raw: bytes | None = field(default=None, repr=False)
+    cost: float | None = None
+    assumed_finish: bool = False
+    suspect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One piece of a streamed answer.
+
+    Attributes:
+        data: OpenAI's ``chat.completion.chunk`` object, decoded.
+        raw: the upstream's bytes of this object when unchanged, else None.
+        commits: True when it carries content: non-empty content, reasoning, refusal, audio or a
+            tool-call delta. A role-only chunk does not.
+    """
+
+    data: dict[str, Any]
+    raw: bytes | None = field(default=None, repr=False)
+    commits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """A stream that ended as its wire declares a good end.
+
+    Attributes: as in Completion. ``skipped`` counts malformed events between good ones.
+    """
+
+    cost: float | None = None
+    assumed_finish: bool = False
+    suspect: bool = False
+    skipped: int = 0
+
+
+StreamItem = Chunk | StreamEnd | Failure
+"""What a decoder gives: any number of chunks, then exactly one StreamEnd or Failure."""
+
+
+class Decoder(Protocol):
+    """Decodes one streamed reply. After a StreamEnd or Failure it is never called again.
+
+    Splitting the bytes differently never changes the chunks' concatenated content.
+    """
+
+    def feed(self, data: bytes) -> list[StreamItem]:
+        """Items complete after *data*."""
+        ...
+
+    def finish(self) -> list[StreamItem]:
+        """The remaining items, after a complete HTTP message: the last is StreamEnd or Failure."""
+        ...
+
+
+class Adapter(Protocol):
+    """One wire, for one provider."""
+
+    def carries(self, param: str, value: object) -> bool:
+        """Whether this wire can carry the canonical *param* with this *value*."""
+        ...
+
+    def wire_name(self, param: str) -> str:
+        """The name under which this wire carries the canonical *param*."""
+        ...
+
+    def refuses(self, call: ChatCall) -> str | None:
+        """Why this wire cannot carry *call*'s messages, as ``field: reason``; None when it can.
+
+        Params are judged by ``carries``, except where they matter in combination.
+        """
+        ...
+
+    def prepare(self, call: ChatCall) -> UpstreamRequest:
+        """The HTTP request for *call*.
+
+        Raises:
+            Uncarried: a message holds a part that this wire cannot carry.
+        """
+        ...
+
+    def parse(self, call: ChatCall, status: int, headers: Headers, body: bytes) -> Completion | Failure:
+        """Read a whole reply."""
+        ...
+
+    def decoder(self, call: ChatCall, status: int, headers: Headers) -> Decoder:
+        """A decoder for a streamed reply with a 2xx status."""
+        ...
+
+
+class Uncarried(Exception):
+    """A message part that the wire cannot carry: the target is not eligible for the request.
+
+    The message names the place (``messages[0].content[1]``) and what to write instead; it never
+    holds the content.
+    """

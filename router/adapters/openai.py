@@ -1,0 +1,98 @@
+"""The OpenAI wire: ``POST {base_url}/chat/completions``, for OpenAI and the servers that speak like it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from router.adapters.base import Completion, UpstreamRequest
+from router.adapters.errors import broken, error_info, info_of, is_error
+from router.adapters.openai_reply import mended_completion
+from router.adapters.openai_stream import OpenAIDecoder
+from router.adapters.params import KNOWN_CHAT
+from router.adapters.shapes import (
+    COMPLETION,
+    HeaderList,
+    dump,
+    envelope,
+    is_success,
+    json_object,
+    request_headers,
+)
+from router.core.classify import classify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from router.adapters.base import ChatCall, Decoder, Headers, Upstream
+    from router.core.failure import Failure
+
+_OPENAI_HOST = "api.openai.com"
+
+
+class OpenAIAdapter:
+    """One OpenAI-compatible server. See ``adapters.base.Adapter``.
+
+    ``max_tokens`` goes up under that name, which every compatible server knows; only OpenAI's
+    own hosts, whose newer models refuse it, get ``max_completion_tokens``.
+
+    Args:
+        upstream: *base_url* as given, such as ``http://127.0.0.1:8081/v1``.
+        wall: seconds since 1970, to read dates and for a ``created`` that is missing.
+    """
+
+    def __init__(self, upstream: Upstream, wall: Callable[[], float] = time.time) -> None:
+        self._url = upstream.base_url.rstrip("/") + "/chat/completions"
+        self._passthrough = upstream.passthrough
+        self._wall = wall
+        host = urlsplit(upstream.base_url).hostname or ""
+        is_openai = host == _OPENAI_HOST or host.endswith("." + _OPENAI_HOST)
+        self._limit_name = "max_completion_tokens" if is_openai else "max_tokens"
+        own: HeaderList = ()
+        if upstream.credential is not None:
+            own += (("authorization", upstream.credential.prefixed("Bearer ")),)
+        # As the openai SDK does for streams too: every server accepts it.
+        self._headers = request_headers(upstream, "application/json", own)
+
+    def carries(self, param: str, value: object) -> bool:
+        """Whether *param* is one of OpenAI's, or may go up all the same; any *value* may."""
+        del value  # The server judges values.
+        return param in KNOWN_CHAT or self._passthrough is None or param in self._passthrough
+
+    def wire_name(self, param: str) -> str:
+        """OpenAI's name of the canonical *param*, as this server knows it."""
+        return self._limit_name if param == "max_tokens" else param
+
+    def refuses(self, call: ChatCall) -> str | None:  # noqa: ARG002 - the seam's signature
+        """None: messages go up as they are; the upstream judges them."""
+        return None
+
+    def prepare(self, call: ChatCall) -> UpstreamRequest:
+        """The HTTP request for *call*; messages and params go up as they are."""
+        body: dict[str, Any] = {"model": call.model, "messages": call.messages}
+        if call.stream:
+            body["stream"] = True
+        for name, value in call.params.items():
+            body[self.wire_name(name)] = value
+        if not call.stream:
+            body.pop("stream_options", None)  # OpenAI refuses it without stream.
+        return UpstreamRequest("POST", self._url, self._headers, dump(body))
+
+    def parse(self, call: ChatCall, status: int, headers: Headers, body: bytes) -> Completion | Failure:
+        """Read a whole reply."""
+        if not is_success(status):
+            return classify(status, error_info(body), headers, self._wall())
+        reply = json_object(body)
+        if reply is None:
+            return broken(status, "the reply is not a JSON object")
+        if is_error(reply):
+            return classify(status, info_of(reply), headers, self._wall())
+        whole = mended_completion(reply, envelope(COMPLETION, call.model, self._wall()))
+        if isinstance(whole, str):
+            return broken(status, whole)
+        return Completion(whole, raw=body if whole is reply else None)
+
+    def decoder(self, call: ChatCall, status: int, headers: Headers) -> Decoder:
+        """A decoder for a streamed reply with a 2xx status."""
+        return OpenAIDecoder(call, status, headers, self._wall)

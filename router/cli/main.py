@@ -1,0 +1,79 @@
+"""The command line: which command, and how errors end it.
+
+Exit codes: 0 fine, 1 the answer is no, 2 usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from router import __version__
+from router.cli import chat, check, demo, emulate, models, schema, serve
+from router.cli.common import CommandError
+from router.errors import ConfigError, RouterError, UpstreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMMANDS = (serve, check, chat, models, schema, emulate, demo)
+_OWN_OPTIONS = ("-h", "--help", "--version")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the arguments after the program's name; None: the process's.
+
+    Returns:
+        The exit code.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0].startswith("-") and words[0] not in _OWN_OPTIONS:
+        words.insert(0, "serve")  # `router --config F [--debug]`
+    args = _parser().parse_args(words)
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; without this Python complains again at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except ConfigError as error:
+        _complain(*(str(item) for item in error.diagnostics))
+        return 1
+    except (CommandError, RouterError) as error:
+        _complain(f"router: {error}", *_words(error))
+        return 1
+    return code
+
+
+def _words(error: Exception) -> list[str]:
+    """What the upstream itself said."""
+    if isinstance(error, UpstreamError) and error.provider_message:
+        return [f"router: {error.target} says: {error.provider_message}"]
+    return []
+
+
+def _complain(*lines: str) -> None:
+    print(*lines, sep="\n", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="router",
+        description="A declarative, config-driven routing engine for large language models.",
+        epilog="`router --config FILE` is short for `router serve --config FILE`.\n"
+        "`router COMMAND --help` has an example of each command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"bytez-router {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        command.add(commands)
+    return parser

@@ -1,0 +1,293 @@
+"""Router: the library's front door."""
+
+from __future__ import annotations
+
+import secrets
+import weakref
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+
+from router.config.load import load_data, load_file, load_text
+from router.driver import Run
+from router.engine import Engine, open_engine
+from router.errors import InvalidRequest, RouterClosed
+from router.loops import (
+    Background,
+    ForkLock,
+    Pools,
+    abandon_connections,
+    aclose_connections,
+    background,
+    close_connections,
+)
+from router.request import chat_request
+from router.streams import AsyncChatStream, ChatStream
+from router.types import ChatCompletion, RouterOptions
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Coroutine, Mapping, Sequence
+
+    from router.config import RouterConfig
+    from router.core.table import Plan
+    from router.layers import Locate
+
+T = TypeVar("T")
+
+
+class Router:
+    """Routes requests by one config. Safe to share between threads, tasks and loops.
+
+    Use it as a context manager, sync or async, or call ``close``/``aclose``: that frees its
+    sockets, and its background thread once no other router of the process needs it.
+
+    Args:
+        config: a validated config.
+        locate: where its keys are written, for errors and the params ledger; None: it was made in
+            Python.
+
+    Raises:
+        ConfigError: a reference (``env:NAME``, ``file:PATH``) has no value, or the config does not
+            make a plan.
+    """
+
+    def __init__(self, config: RouterConfig, *, locate: Locate | None = None) -> None:
+        if locate is None:  # Made in Python: its names have not been followed yet.
+            load_data(config.model_dump(exclude_unset=True, warnings=False)).require()
+        self._engine, make_transport = open_engine(config, locate=locate)
+        self._config = config
+        self._pools = Pools(make_transport)
+        # Not at exit: by then the loops have closed what is theirs.
+        weakref.finalize(self, abandon_connections, self._pools).atexit = False
+        self._closed = False
+        self._opening = ForkLock()
+        self._background: Background | None = None
+        self._release: weakref.finalize[..., Router] | None = None
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], *, large: bool = False) -> Self:
+        """Open a router on a YAML file, a native one or LiteLLM's ``config.yaml``.
+
+        Args:
+            path: the file.
+            large: allow 32 MiB and 2,000,000 nodes in place of 1 MiB and 200,000.
+
+        Raises:
+            ConfigError: with every finding of the file.
+        """
+        loaded = load_file(path, large=large)
+        return cls(loaded.require(), locate=loaded.locate)
+
+    @classmethod
+    def from_yaml(cls, text: str, *, large: bool = False) -> Self:
+        """Open a router on YAML text; as ``from_file``. Relative paths are of the working directory."""
+        loaded = load_text(text, large=large)
+        return cls(loaded.require(), locate=loaded.locate)
+
+    @property
+    def config(self) -> RouterConfig:
+        """What was opened."""
+        return self._config
+
+    @property
+    def plan(self) -> Plan:
+        """The compiled config."""
+        return self._engine.plan
+
+    @property
+    def engine(self) -> Engine:
+        """What the requests share; for gateways and tools."""
+        return self._engine
+
+    # --- chat
+
+    @overload
+    async def acompletion(
+        self,
+        model: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        stream: Literal[False] = False,
+        router: RouterOptions | None = None,
+        **params: Any,
+    ) -> ChatCompletion: ...
+
+    @overload
+    async def acompletion(
+        self,
+        model: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        stream: Literal[True],
+        router: RouterOptions | None = None,
+        **params: Any,
+    ) -> AsyncChatStream: ...
+
+    async def acompletion(
+        self,
+        model: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        stream: bool = False,
+        router: RouterOptions | None = None,
+        **params: Any,
+    ) -> ChatCompletion | AsyncChatStream:
+        """Answer a chat request, in the caller's event loop.
+
+        Args:
+            model: a model group, an alias, or a name that a wildcard matches.
+            messages: as OpenAI has them.
+            stream: True gives a stream, opened up to its first content.
+            router: options for routing; None: none.
+            params: generation params; None means "not given".
+
+        Returns:
+            OpenAI's shape, with ``routing``; a stream gives its chunks.
+
+        Raises:
+            RequestError: the request cannot be routed; nothing was sent.
+            UpstreamError: no attempt answered.
+            RouterClosed: the router was closed.
+        """
+        run = await self.start(model=model, messages=messages, params=params, stream=stream, options=router)
+        if stream:
+            return await AsyncChatStream.open(run, self)
+        reply = ChatCompletion.of((await run.whole()).data)
+        reply.routing = run.routing
+        return reply
+
+    @overload
+    def completion(
+        self,
+        model: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        stream: Literal[False] = False,
+        router: RouterOptions | None = None,
+        **params: Any,
+    ) -> ChatCompletion: ...
+
+    @overload
+    def completion(
+        self,
+        model: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        stream: Literal[True],
+        router: RouterOptions | None = None,
+        **params: Any,
+    ) -> ChatStream: ...
+
+    def completion(
+        self,
+        model: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        stream: bool = False,
+        router: RouterOptions | None = None,
+        **params: Any,
+    ) -> ChatCompletion | ChatStream:
+        """Answer a chat request and wait for it; as ``acompletion``, from any thread.
+
+        The request runs in the process's background loop. Inside a coroutine use ``acompletion``:
+        this call would block the loop it is made in.
+        """
+        if stream:
+            opened = self._run_sync(self.acompletion(model, messages, stream=True, router=router, **params))
+            return ChatStream(opened, self._run_sync)
+        return self._run_sync(self.acompletion(model, messages, stream=False, router=router, **params))
+
+    async def start(
+        self,
+        *,
+        model: object,
+        messages: object,
+        params: Mapping[str, Any],
+        stream: bool,
+        options: RouterOptions | None = None,
+        request_id: str | None = None,
+    ) -> Run:
+        """Check a chat request and make it ready to run in the running loop; for gateways.
+
+        Raises:
+            RequestError: the request cannot be routed.
+            RouterClosed: the router was closed.
+        """
+        if self._closed:
+            raise RouterClosed
+        options = _checked_options(options)
+        request = chat_request(
+            self._engine.plan,
+            self._engine.adapters,
+            model=model,
+            messages=messages,
+            params=params,
+            stream=stream,
+        )
+        connections = await self._pools.here()
+        return Run(self._engine, request, connections, options, request_id or new_request_id())
+
+    # --- opening and closing
+
+    def _run_sync(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run *work* in the process's background loop, which this router then holds until it is closed."""
+        current = background()
+        with self._opening.lock:
+            if self._closed:
+                work.close()
+                raise RouterClosed
+            if self._background is not current:  # First use, or the first after a fork.
+                current.acquire()
+                self._background = current
+                self._release = weakref.finalize(self, current.release)
+        return current.run(work)
+
+    def close(self) -> None:
+        """Free sockets, tasks and the background thread; requests in flight fail. Twice is fine."""
+        with self._opening.lock:
+            self._closed = True
+        close_connections(self._pools)
+        if self._release is not None:
+            self._release()
+
+    async def aclose(self) -> None:
+        """As ``close``, inside a running loop."""
+        with self._opening.lock:
+            self._closed = True
+        await aclose_connections(self._pools)
+        if self._release is not None:
+            self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.aclose()
+
+
+def _checked_options(options: object) -> RouterOptions:
+    if options is None:
+        return RouterOptions()
+    if not isinstance(options, RouterOptions):
+        raise InvalidRequest(
+            "router must be RouterOptions, such as RouterOptions(timeout=30)", param="router"
+        )
+    timeout: Any = options.timeout  # Callers do not always keep to the types.
+    if timeout is not None:
+        number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+        if not number or not timeout > 0:
+            raise InvalidRequest("router.timeout must be a number of seconds above 0", param="router.timeout")
+    caller: Any = options.caller
+    if caller is not None and not isinstance(caller, str):
+        raise InvalidRequest("router.caller must be a string", param="router.caller")
+    return options
+
+
+def new_request_id() -> str:
+    """A request id: ``req_`` and 24 hex digits."""
+    return f"req_{secrets.token_hex(12)}"

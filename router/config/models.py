@@ -1,0 +1,303 @@
+"""What a config says: one frozen model for each kind of map in the file.
+
+Short forms are taken in here too, so that a config built in Python reads like the file:
+``RouterConfig(version=1, models={"gemma-3": "bytez/google/gemma-3-4b-it"})``. Names are not
+followed here (``checks``), and nothing is inherited (``router.plan``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    StrictBool,
+    StrictStr,
+    model_serializer,
+    model_validator,
+)
+
+from router.config.fields import (
+    CallerKey,
+    Credential,
+    Duration,
+    FallbackNames,
+    FilePathText,
+    HeaderValue,
+    Names,
+    Passthrough,
+    Settings,
+    Size,
+    Url,
+    optional,
+)
+from router.config.policies import (
+    BackoffConfig,
+    BoundConfig,
+    ParamSettings,
+    PolicySettings,
+    RetriesConfig,
+    StreamConfig,
+)
+
+__all__ = [
+    "BackoffConfig",
+    "BoundConfig",
+    "CallerConfig",
+    "FallbacksConfig",
+    "GroupConfig",
+    "ParamSettings",
+    "PolicySettings",
+    "ProviderConfig",
+    "RetriesConfig",
+    "RouterConfig",
+    "StreamConfig",
+    "TargetConfig",
+]
+
+if TYPE_CHECKING:
+    from pydantic.functional_validators import ModelWrapValidatorHandler
+
+MAX_TIER = 1_000
+MAX_WEIGHT = 1_000_000
+MAX_CONTEXT_WINDOW = 1_000_000_000
+
+
+class TargetConfig(ParamSettings):
+    """One `provider/model` that can serve a request. Text alone is `model`."""
+
+    short_form: ClassVar[dict[str, Any] | None] = {
+        "type": "string",
+        "pattern": "^[^/]+/.+$",
+        "examples": ["bytez/google/gemma-3-4b-it"],
+    }
+    model: StrictStr = Field(
+        title="Model",
+        description="`provider/model`: a name under `providers` (`bytez` is always there) and its model id.",
+        examples=["bytez/google/gemma-3-4b-it"],
+    )
+    weight: Annotated[float, Field(ge=0, le=MAX_WEIGHT, allow_inf_nan=False)] = Field(
+        default=1,
+        title="Weight",
+        description="Share of the requests inside its tier; 0 serves only when nothing else can.",
+        examples=[3],
+    )
+    tier: Annotated[int, Field(ge=1, le=MAX_TIER)] = Field(
+        default=1,
+        title="Tier",
+        description="Lower tiers first; the next is used when this has been tried or cannot serve.",
+        examples=[2],
+    )
+    context_window: Annotated[int, Field(ge=1, le=MAX_CONTEXT_WINDOW)] | None = optional(
+        "Context window", "Tokens that the model can read; leave it out when unknown.", examples=[32768]
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, data: object) -> object:
+        return {"model": data} if isinstance(data, str) else data
+
+
+class FallbacksConfig(Settings):
+    """Groups to go on to. A list alone is `on_error`; `false` is none."""
+
+    short_form: ClassVar[dict[str, Any] | None] = {
+        "anyOf": [{"type": "array", "items": {"type": "string"}}, {"const": False}]
+    }
+    on_error: FallbackNames = Field(
+        default=(),
+        title="After errors",
+        description="Groups tried in order when this one's attempts failed.",
+        examples=[["qwen-3"]],
+    )
+    on_context_overflow: FallbackNames = Field(
+        default=(),
+        title="After a context overflow",
+        description="Groups tried when the request is too long for this one, unless known not to be larger.",
+        examples=[["long-context"]],
+    )
+    on_content_policy: FallbackNames = Field(
+        default=(),
+        title="After a refusal",
+        description="Groups tried when the upstream refused the content.",
+        examples=[["permissive"]],
+    )
+    _short: bool = PrivateAttr(default=False)
+
+    @property
+    def short(self) -> bool:
+        """Whether it was written as a list.
+
+        The list then serves context overflow too, with groups whose declared window is larger.
+        """
+        return self._short
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _from_list(cls, data: object, handler: ModelWrapValidatorHandler[FallbacksConfig]) -> FallbacksConfig:
+        if data is False:
+            data = []
+        if not isinstance(data, (list, tuple)):
+            return handler(data)
+        made = handler({"on_error": data})
+        made._short = True  # noqa: SLF001 - our own
+        return made
+
+    @model_serializer(mode="wrap")
+    def _as_list(self, handler: SerializerFunctionWrapHandler) -> Any:
+        return list(self.on_error) if self._short else handler(self)
+
+
+class GroupConfig(PolicySettings):
+    """A model group: targets, policies, fallbacks. Text alone is its only target."""
+
+    short_form: ClassVar[dict[str, Any] | None] = TargetConfig.short_form
+    targets: Annotated[tuple[TargetConfig, ...], Field(strict=False)] = Field(
+        title="Targets",
+        description="What can serve a request for this group.",
+        examples=[["bytez/google/gemma-3-4b-it", {"model": "local/gemma", "tier": 2}]],
+    )
+    fallbacks: FallbacksConfig | None = optional(
+        "Fallbacks",
+        "Groups to go on to, in order. Not transitive; `[]` or `false` is none.",
+        examples=[["qwen-3"]],
+    )
+    aliases: Names | None = optional("Aliases", "Further names of this group.", examples=[["gemma"]])
+    profile: StrictStr | None = optional("Profile", "The name of an entry of `profiles`.", examples=["batch"])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, data: object) -> object:
+        return {"targets": [data]} if isinstance(data, str) else data
+
+
+class ProviderConfig(ParamSettings):
+    """An upstream account. Nothing at all leaves everything built in."""
+
+    short_form: ClassVar[dict[str, Any] | None] = {"type": "null"}
+    adapter: Literal["bytez", "openai"] | None = optional(
+        "Adapter",
+        "The wire it speaks. Known for the provider named `bytez`; every other provider must say it.",
+        examples=["openai"],
+    )
+    base_url: Url | None = optional(
+        "Base URL",
+        "Where it is; a reference is possible. For bytez built in: `BYTEZ_BASE_URL`, else https://api.bytez.com.",
+        default="https://api.bytez.com",
+        examples=["http://127.0.0.1:8081/v1"],
+    )
+    api_key: Credential | None = optional(
+        "API key",
+        "Where the key is found. For bytez built in: `env:BYTEZ_API_KEY`; other providers then send none.",
+        default="env:BYTEZ_API_KEY",
+        examples=["env:BYTEZ_API_KEY"],
+    )
+    provider_key: Credential | None = optional(
+        "Provider key", "Bytez's `provider-key`, for closed models.", examples=["env:OPENAI_API_KEY"]
+    )
+    auto_scale: StrictBool | None = optional(
+        "Auto scale", "Bytez's `autoScale`.", default=False, examples=[True]
+    )
+    headers: dict[StrictStr, HeaderValue | None] | None = optional(
+        "Headers",
+        "Further request headers; a header that carries a secret must be a reference.",
+        examples=[{"x-region": "eu"}],
+    )
+    proxy: Url | None = optional(
+        "Proxy", "An HTTP proxy for this provider.", examples=["http://proxy.internal:3128"]
+    )
+    ca_file: FilePathText | None = optional(
+        "Certificates",
+        "A PEM file of trusted authorities, relative to this file.",
+        examples=["internal-ca.pem"],
+    )
+    insecure_http: StrictBool | None = optional(
+        "Allow http",
+        "Whether a credential may travel over `http` to another machine.",
+        default=False,
+        examples=[True],
+    )
+    connect_timeout: Duration | None = optional(
+        "Connecting", "The longest wait for a connection.", default="5s", examples=["2s"]
+    )
+    max_reply: Size | None = optional(
+        "Largest reply",
+        "Decoded bytes of one reply; enforced while decoding.",
+        default="16MiB",
+        examples=["64MiB"],
+    )
+    passthrough: Passthrough | None = optional(
+        "Unknown params",
+        "Which params that the adapter does not know go up: `any` (built in for bytez), `known` (none; "
+        "built in for openai), or a list of names.",
+        default="any",
+        examples=["known", ["top_a"]],
+    )
+    unsupported: Literal["error", "drop"] | None = optional(
+        "Params that cannot be carried",
+        "What becomes of a caller's param that no target of the chain can carry.",
+        default="error",
+        examples=["drop"],
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty(cls, data: object) -> object:
+        # `bytez:` with nothing behind it names the provider and leaves everything built in.
+        return {} if data is None else data
+
+
+class CallerConfig(Settings):
+    """Somebody who may send requests to the gateway."""
+
+    name: Annotated[StrictStr, Field(min_length=1, max_length=200)] = Field(
+        title="Name", description="Who it is, for logs.", examples=["alice"]
+    )
+    key: CallerKey = Field(
+        title="Key",
+        description="Where the key is found, or `sha256:` and the key's digest in hexadecimal.",
+        examples=["env:ALICE_KEY"],
+    )
+    groups: Names | None = optional(
+        "Groups", "Model groups it may ask; left out: all.", examples=[["gemma-3"]]
+    )
+
+
+class RouterConfig(Settings):
+    """A whole config. Includes are united before it is made."""
+
+    version: Literal[1] = Field(title="Version", description="Always 1.", examples=[1])
+    include: Names | None = optional(
+        "Includes",
+        "Files, relative to this one, whose providers, profiles, models and callers are added.",
+        examples=[["models/team-a.yaml"]],
+    )
+    providers: dict[StrictStr, ProviderConfig] | None = optional(
+        "Providers",
+        "Upstream accounts by name; `bytez` is there without being written.",
+        examples=[{"bytez": {}}],
+    )
+    defaults: PolicySettings | None = optional(
+        "Defaults",
+        "Settings of every group, where neither it nor its profile says otherwise.",
+        examples=[{"timeout": "2m"}],
+    )
+    profiles: dict[StrictStr, PolicySettings] | None = optional(
+        "Profiles",
+        "Named settings that groups take up by `profile`.",
+        examples=[{"batch": {"timeout": "10m"}}],
+    )
+    models: dict[StrictStr, GroupConfig] = Field(
+        default_factory=dict,
+        title="Models",
+        description="Model groups by the name that callers put into `model`; `*` makes a wildcard.",
+        examples=[{"gemma-3": "bytez/google/gemma-3-4b-it"}],
+        json_schema_extra={"default": {}},
+    )
+    callers: Annotated[tuple[CallerConfig, ...], Field(strict=False)] | None = optional(
+        "Callers",
+        "Who may use the gateway; none: only this machine.",
+        examples=[[{"name": "alice", "key": "env:ALICE_KEY"}]],
+    )

@@ -1,0 +1,168 @@
+"""Settings that may stand at several levels: params, retries, timeouts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, StrictStr, WithJsonSchema, field_validator, model_validator
+
+from router.config.fields import (
+    Duration,
+    Params,
+    Pause,
+    RetryClass,
+    Settings,
+    SwitchableNames,
+    optional,
+)
+from router.config.units import finding
+
+MAX_ATTEMPTS = 100
+
+Number = Annotated[int | float, Field(allow_inf_nan=False), WithJsonSchema({"type": "number"})]
+Count = Annotated[int, Field(ge=0, le=MAX_ATTEMPTS)]
+
+
+class BoundConfig(Settings):
+    """Limits of one param."""
+
+    min: Number | None = optional("Least value", "The smallest value that may go up.", examples=[0])
+    max: Number | None = optional("Greatest value", "The greatest value that may go up.", examples=[4096])
+    on_violation: Literal["clamp", "error"] | None = optional(
+        "Beyond the bound",
+        "What becomes of a value beyond the bound: it is moved to the bound, or the request is refused.",
+        default="clamp",
+        examples=["error"],
+    )
+
+    @field_validator("min", "max", mode="before")
+    @classmethod
+    def _is_number(cls, value: object) -> object:
+        # Before the union of int and float, so that no branch of it is ever named.
+        if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+            return value
+        raise finding("wrong-type", "must be a number")
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> BoundConfig:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise finding("bad-value", "`min` is greater than `max`: no value is left")
+        return self
+
+
+class ParamSettings(Settings):
+    """What is done to a request's generation params, at any level."""
+
+    params: Params | None = optional(
+        "Default params",
+        "Generation params used when the caller gives none; `null` unsets one of a lower level.",
+        examples=[{"max_tokens": 200, "temperature": 0.5}],
+    )
+    force: Params | None = optional(
+        "Forced params", "Generation params that win over the caller's.", examples=[{"temperature": 0}]
+    )
+    bounds: dict[StrictStr, BoundConfig | None] | None = optional(
+        "Bounds of params",
+        "Limits by param. A `max` of `max_tokens` is also sent when the caller gives none.",
+        examples=[{"max_tokens": {"max": 4096}}],
+    )
+    drop: SwitchableNames | None = optional(
+        "Dropped params", "Params that never go up; `[]` or `false` drops none.", examples=[["logit_bias"]]
+    )
+
+
+class BackoffConfig(Settings):
+    """Waiting before the same target is asked again: exponential, with full jitter."""
+
+    base: Pause | None = optional(
+        "First wait", "The longest first wait.", default="250ms", examples=["500ms"]
+    )
+    cap: Pause | None = optional("Longest wait", "No wait is longer.", default="4s", examples=["10s"])
+
+
+class RetriesConfig(Settings):
+    """Further attempts inside a group. A number alone is `max`; `false` is 0."""
+
+    short_form: ClassVar[dict[str, Any] | None] = {
+        "anyOf": [{"type": "integer", "minimum": 0, "maximum": MAX_ATTEMPTS}, {"const": False}]
+    }
+    max: Count | None = optional(
+        "Retries",
+        "Attempts in one group after the first. Built in: one less than its targets, at least 2, at most 4.",
+        examples=[2],
+    )
+    max_wait: Pause | None = optional(
+        "Longest wait for a hint",
+        "How long to wait when an upstream asks for it (Retry-After); longer hints go on to the fallbacks.",
+        default="5s",
+        examples=["10s"],
+    )
+    backoff: BackoffConfig | None = optional(
+        "Backoff",
+        "Waits before the same target is asked again.",
+        default={"base": "250ms", "cap": "4s"},
+        examples=[{"base": "500ms"}],
+    )
+    only: Annotated[tuple[RetryClass, ...], Field(strict=False)] | None = optional(
+        "Retried failures",
+        "Failure classes after which to try again; built in: every class where it can help.",
+        examples=[["rate_limited", "overloaded"]],
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, data: object) -> object:
+        if data is False:
+            return {"max": 0}
+        return {"max": data} if isinstance(data, int) and not isinstance(data, bool) else data
+
+
+class StreamConfig(Settings):
+    """Timeouts of a streamed reply."""
+
+    first_chunk_timeout: Duration | None = optional(
+        "First chunk",
+        "The longest wait for the first content. Built in: 60s; for bytez 5m.",
+        default="60s",
+        examples=["20s"],
+    )
+    idle_timeout: Duration | None = optional(
+        "Silence", "The longest wait between two pieces.", default="60s", examples=["30s"]
+    )
+    timeout: Duration | None = optional(
+        "Whole stream",
+        "The longest a stream may last after its first content; built in: no limit.",
+        examples=["10m"],
+    )
+
+
+class PolicySettings(ParamSettings):
+    """What `defaults`, profiles and model groups have in common."""
+
+    unsupported: Literal["error", "drop"] | None = optional(
+        "Params that cannot be carried",
+        "What becomes of a caller's param that no target of the chain can carry.",
+        default="error",
+        examples=["drop"],
+    )
+    retries: RetriesConfig | None = optional(
+        "Retries", "Further attempts inside a group.", examples=[2, {"max": 3}]
+    )
+    max_attempts: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)] | None = optional(
+        "Attempts in all", "The most attempts for one request, over all groups.", default=8, examples=[4]
+    )
+    timeout: Duration | None = optional(
+        "Timeout",
+        "For the whole request: up to the whole reply, or for a stream up to its first content.",
+        default="5m",
+        examples=["2m"],
+    )
+    attempt_timeout: Duration | None = optional(
+        "Timeout of an attempt",
+        "For one upstream call. Built in: what is left of `timeout`, but half of it while another target "
+        "or group could still be tried.",
+        examples=["30s"],
+    )
+    stream: StreamConfig | None = optional(
+        "Streams", "Timeouts of streamed replies.", examples=[{"first_chunk_timeout": "20s"}]
+    )

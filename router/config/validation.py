@@ -1,0 +1,183 @@
+"""What pydantic finds, as diagnostics: same words for every model, places from the tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from router.config.codes import CODES
+from router.config.diagnostics import did_you_mean, shorten
+from router.config.models import RouterConfig
+from router.config.nodes import Map, Scalar, Sequence, find, plain
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from router.config.diagnostics import Diagnostics, Path
+    from router.config.nodes import Node
+
+LITELLM_ROOT_KEYS = (
+    "model_list",
+    "litellm_settings",
+    "router_settings",
+    "general_settings",
+    "environment_variables",
+    "credential_list",
+    "callback_settings",
+)
+
+_KINDS = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "dict_type": "a map",
+    "model_type": "a map",
+    "tuple_type": "a list",
+}
+_LIMITS = {
+    "greater_than_equal": ("ge", "must be at least {}"),
+    "less_than_equal": ("le", "must be at most {}"),
+    "string_too_short": ("min_length", "must have at least {} character"),
+    "string_too_long": ("max_length", "must have at most {} characters"),
+    "too_long": ("max_length", "must have at most {} items"),
+}
+_HINTS = {
+    "text": "put it into quotes",
+    "true or false": "write `true` or `false`, without quotes",
+    "a list": "write `[…]`, or one item a line beginning with `- `",
+}
+
+
+def validate(root: Map, diagnostics: Diagnostics) -> RouterConfig | None:
+    """The config that *root* spells, or None with at least one finding."""
+    data = plain(root)
+    if data.get("models", ...) is None:
+        del data["models"]  # An empty `models:` is one finding, `no-models`, not two.
+    try:
+        return RouterConfig.model_validate(data)
+    except ValidationError as error:
+        for details in error.errors(include_url=False, include_input=False):
+            if diagnostics.full:
+                break
+            _report(details, root, diagnostics)
+    return None
+
+
+def model_at(path: Path) -> type[BaseModel]:
+    """The model that describes the map at *path*."""
+    model: type[BaseModel] = RouterConfig
+    skip = 0
+    for step in path:
+        if skip:
+            skip -= 1
+            continue
+        field = model.model_fields.get(str(step))
+        inner = _inner(field.annotation) if field else None
+        if inner is None:
+            break
+        model, skip = inner
+    return model
+
+
+def _inner(annotation: Any) -> tuple[type[BaseModel], int] | None:
+    """The model inside an annotation, and how many steps (a key, an index) lead to it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, 0
+    origin = getattr(annotation, "__origin__", None)
+    for argument in get_args(annotation):
+        found = _inner(argument)
+        if found:
+            return found[0], found[1] + (origin in (dict, tuple))
+    return None
+
+
+def _report(details: ErrorDetails, root: Map, diagnostics: Diagnostics) -> None:
+    # What pydantic calls `[key]` is a map's key, not a step.
+    loc: Path = tuple(step for step in details["loc"] if step != "[key]")
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        _unknown_key(loc, root, diagnostics)
+    elif loc == ("version",):
+        place = find(root, loc)
+        what = "`version` is missing" if kind == "missing" else "the only version is 1"
+        diagnostics.add("bad-version", place.value, what, path=loc, hint="write `version: 1`")
+    elif kind == "missing":
+        name, found = str(loc[-1]), find(root, loc)
+        if isinstance(found.node, Map) and _near_miss(found.node, name):
+            return  # The misspelt key is a finding of its own.
+        model = model_at(loc[:-1])
+        example = (model.model_fields[name].examples or [""])[0]
+        hint = (
+            f"add it, such as `{name}: {example}`" if isinstance(example, str | int) else f"add `{name}: […]`"
+        )
+        diagnostics.add("missing-key", found.key, f"`{name}` is missing", path=loc[:-1], hint=hint)
+    else:
+        _bad_value(details, loc, root, diagnostics)
+
+
+def _near_miss(node: Map, name: str) -> bool:
+    return any(did_you_mean(written, (name,)) for written in list(node.entries)[:64])
+
+
+def _unknown_key(loc: Path, root: Map, diagnostics: Diagnostics) -> None:
+    name, parent = str(loc[-1]), loc[:-1]
+    model = model_at(parent)
+    candidates = [*model.model_fields, *(() if parent else LITELLM_ROOT_KEYS)]
+    hint = did_you_mean(name, candidates) or _elsewhere(name, model, parent)
+    diagnostics.add("unknown-key", find(root, loc).key, "unknown key", path=loc, hint=hint)
+
+
+def _elsewhere(name: str, model: type[BaseModel], parent: Path) -> str | None:
+    """Where a key that is right elsewhere belongs."""
+    if not parent and name in model_at(("defaults",)).model_fields:
+        return f"write it as `defaults.{name}`"
+    if parent[:1] == ("models",) and name in model_at(("models", "", "targets", 0)).model_fields:
+        return f"`{name}` belongs to a target: `targets: [{{model: …, {name}: …}}]`"
+    if not parent:
+        return None
+    keys = list(model.model_fields)
+    return "the keys here are " + ", ".join(f"`{key}`" for key in keys[:20])
+
+
+def _bad_value(details: ErrorDetails, loc: Path, root: Map, diagnostics: Diagnostics) -> None:
+    kind, context = details["type"], details.get("ctx", {})
+    found = find(root, loc)
+    if kind in CODES:
+        diagnostics.add(kind, found.value, context["message"], path=found.path, hint=context["hint"])
+        return
+    hint: str | None = None
+    if kind == "literal_error":
+        allowed = [word.strip("'") for word in str(context["expected"]).replace(" or ", ", ").split(", ")]
+        code, message = "bad-value", "must be " + " or ".join(f"`{word}`" for word in allowed)
+        if isinstance(found.node, Scalar) and isinstance(found.node.value, str):
+            hint = did_you_mean(found.node.value, allowed)
+            message += _shown(found.node.value, loc)
+    elif kind in _LIMITS:
+        name, words = _LIMITS[kind]
+        code, message = "bad-value", words.format(context[name])
+    else:
+        wanted = _KINDS.get(kind, "another kind of value")
+        code, message = "wrong-type", f"must be {wanted}, not {_kind_of(found.node)}"
+        hint = _HINTS.get(wanted) if isinstance(found.node, Scalar) else None
+    diagnostics.add(code, found.value, message, path=found.path, hint=hint)
+
+
+def _shown(text: str, loc: Path) -> str:
+    # Under these two any text could be a key that was pasted into the wrong place.
+    return "" if loc[:1] in (("providers",), ("callers",)) else f", not `{shorten(text)}`"
+
+
+def _kind_of(node: Node) -> str:
+    if isinstance(node, Map):
+        return "a map"
+    if isinstance(node, Sequence):
+        return "a list"
+    if node.value is None:
+        return "nothing"
+    if isinstance(node.value, bool):
+        return "true or false"
+    return "text" if isinstance(node.value, str) else "a number"

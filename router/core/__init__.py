@@ -1,0 +1,1 @@
+"""The decision core: sans-IO, deterministic, standard library only."""

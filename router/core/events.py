@@ -1,0 +1,100 @@
+"""What the chain hears and what it says: events and actions, plain frozen data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from router.core.failure import Failure
+
+
+# --- events: what happened
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The request begins. The first event, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt came to its end: *outcome* is None when it answered."""
+
+    attempt: int
+    outcome: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstContent:
+    """A streamed attempt's first content reached the caller: the chain is committed to it."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """The time set by a SetTimer came."""
+
+    timer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The caller left."""
+
+
+Event = Started | Ended | FirstContent | TimerFired | Cancelled
+
+
+# --- actions: what to do
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Start an attempt.
+
+    Attributes:
+        attempt: its number, from 1.
+        group, target: indexes into the route's groups and that group's targets.
+        until: when it must have answered; for a stream, given its first content.
+        idle_s: longest silence inside a stream after its first content; None: no limit.
+        ends_at: when a stream must have ended; None: no limit.
+    """
+
+    attempt: int
+    group: int
+    target: int
+    until: float
+    idle_s: float | None = None
+    ends_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop an attempt and close what it holds; no event is awaited for it."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Report TimerFired(timer) at the time *at*."""
+
+    timer: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The request is answered by *attempt*."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The request fails; the chain's attempts say why."""
+
+
+Action = Send | Cancel | SetTimer | Finish | GiveUp

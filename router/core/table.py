@@ -1,0 +1,251 @@
+"""The plan: what runs, as frozen data. Everything inheritance can decide is decided here.
+
+Compiled once for each config by ``router.plan``; read by the chain for every request. Nothing in
+it is a secret and nothing in it changes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from router.core.failure import FailureClass, FallbackList
+
+# What `*` may stand for (design: names): path segments that need no escaping and cannot climb.
+_SEGMENTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]*(?:/[A-Za-z0-9][A-Za-z0-9_.:@-]*)*", re.ASCII)
+_RESERVED_FIRST = ("list", "request")  # Bytez's own routes, not organisations.
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A param's value and where it was written.
+
+    Attributes:
+        value: any JSON value.
+        source: ``file:line``.
+        level: the layer that set it, an index into ``LEVELS``.
+    """
+
+    value: Any
+    source: str
+    level: int = 0
+
+
+LEVELS = ("defaults", "provider", "profile", "group", "target")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Limits of one numeric param; None means unbounded on that side."""
+
+    min: float | None = None
+    max: float | None = None
+    on_violation: Literal["clamp", "error"] = "clamp"
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a layer does to params beyond defaults.
+
+    Attributes:
+        force: values that nothing may override.
+        bounds: limits by param.
+        drop: params that are removed, each with its source.
+    """
+
+    force: Mapping[str, Setting] = field(default_factory=dict)
+    bounds: Mapping[str, Bound] = field(default_factory=dict)
+    drop: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An upstream account, as far as routing must know it.
+
+    Attributes:
+        name: as in the config.
+        adapter: the wire it speaks.
+        credential: which credential it uses, as a label that is no secret; "": none.
+        segments: how many ``/``-separated parts its model ids have; None: any number.
+    """
+
+    name: str
+    adapter: str
+    credential: str = ""
+    segments: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One ``provider/model`` that can serve a request.
+
+    Attributes:
+        id: ``provider/model``; health and reports go by it.
+        weight: ≥ 0; its share inside its tier. 0: only when no other is left.
+        tier: from 1; a later tier is used when the earlier ones are tried or cannot serve.
+        context_window: declared size in tokens; None: unknown.
+        defaults: default params, all layers merged.
+        policy: force, bounds, drop of all layers, merged.
+        first_chunk_s: the built-in first-chunk timeout of its wire, seconds.
+        drop_unsupported: whether a caller's param that no target can carry is dropped.
+    """
+
+    id: str
+    provider: str
+    model: str
+    weight: float = 1
+    tier: int = 1
+    context_window: int | None = None
+    defaults: Mapping[str, Setting] = field(default_factory=dict)
+    policy: Policy = field(default_factory=Policy)
+    first_chunk_s: float = 60.0
+    drop_unsupported: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How a group is retried.
+
+    Attributes:
+        max: attempts in the group after the first, ≥ 0.
+        max_wait_s: no single wait is longer.
+        base_s, cap_s: exponential backoff with full jitter.
+        only: the classes that are retried; None: all that the table allows.
+    """
+
+    max: int = 2
+    max_wait_s: float = 5.0
+    base_s: float = 0.25
+    cap_s: float = 4.0
+    only: frozenset[FailureClass] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A model group with its policies, inheritance resolved.
+
+    Attributes:
+        name: as in the config; a wildcard keeps its pattern, so that state stays bounded.
+        policy: force, bounds and drop that travel with a request asked of this group.
+        timeout_s: the whole reply, or for a stream up to its first content.
+        attempt_timeout_s: one attempt; None: what is left, or half of it while there is an alternative.
+        max_attempts: for a whole request asked of this group.
+        first_chunk_s: up to a stream's first content; None: the target's built-in.
+        idle_s: longest silence inside a stream after its first content; None: no limit.
+        stream_timeout_s: a whole stream from the request's start; None: no limit.
+    """
+
+    name: str
+    targets: tuple[Target, ...]
+    retries: Retries = field(default_factory=Retries)
+    policy: Policy = field(default_factory=Policy)
+    timeout_s: float = 300.0
+    attempt_timeout_s: float | None = None
+    max_attempts: int = 8
+    first_chunk_s: float | None = None
+    idle_s: float | None = 60.0
+    stream_timeout_s: float | None = None
+
+    def window(self) -> int | None:
+        """The largest declared context window; None when any target's is unknown."""
+        windows = [target.context_window for target in self.targets]
+        known = [window for window in windows if window is not None]
+        return max(known) if known and len(known) == len(windows) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The chain of groups for one asked group.
+
+    Attributes:
+        groups: the asked group first, then every group that any list names, each once.
+        lists: for each fallback list the indexes into ``groups``, in order.
+    """
+
+    groups: tuple[Group, ...]
+    lists: Mapping[FallbackList, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> Group:
+        """The group that the caller named."""
+        return self.groups[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Wildcard:
+    """A group whose name has one ``*``: what stands before and after it, and its route."""
+
+    prefix: str
+    suffix: str
+    route: Route
+
+    def match(self, name: str) -> str | None:
+        """What ``*`` stands for in *name*; None when the name does not fit."""
+        if len(name) <= len(self.prefix) + len(self.suffix):
+            return None
+        if not (name.startswith(self.prefix) and name.endswith(self.suffix)):
+            return None
+        return name[len(self.prefix) : len(name) - len(self.suffix)]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole config, compiled.
+
+    Attributes:
+        digest: 12 hex digits over everything that can change a decision.
+        providers: by name.
+        routes: by group name and by alias.
+        names: group names as listed to callers, wildcards included, in file order.
+        wildcards: the longest literal part first.
+    """
+
+    digest: str
+    providers: Mapping[str, Provider]
+    routes: Mapping[str, Route]
+    names: tuple[str, ...] = ()
+    wildcards: tuple[Wildcard, ...] = ()
+
+    def find(self, name: str) -> Route | None:
+        """The route for an asked *name*: exact group, alias, then the most literal wildcard."""
+        route = self.routes.get(name)
+        if route is not None:
+            return route
+        for wildcard in self.wildcards:
+            star = wildcard.match(name)
+            if star is not None:
+                return self._concrete(wildcard.route, star)
+        return None
+
+    def _concrete(self, route: Route, star: str) -> Route | None:
+        asked = concrete(route.asked, star, self.providers)
+        return None if asked is None else replace(route, groups=(asked, *route.groups[1:]))
+
+
+def concrete(group: Group, star: str, providers: Mapping[str, Provider]) -> Group | None:
+    """*group* with ``*`` in its targets replaced by *star*; None for a name that no wire may carry."""
+    if not _SEGMENTS.fullmatch(star):
+        return None
+    targets = []
+    for target in group.targets:
+        model = target.model.replace("*", star)
+        if not valid_model(model, providers[target.provider].segments):
+            return None
+        targets.append(replace(target, model=model, id=f"{target.provider}/{model}"))
+    return replace(group, targets=tuple(targets))
+
+
+def valid_model(model: str, segments: int | None) -> bool:
+    """Whether *model* may be sent to a wire whose ids have *segments* parts (None: any number).
+
+    Source: Bytez's routes: ``/models/v2/{org}/{name}``, with ``list`` and ``request`` taken.
+    """
+    if segments is None:
+        return True
+    parts = model.split("/")
+    return len(parts) == segments and all(parts) and parts[0] not in _RESERVED_FIRST

@@ -1,0 +1,189 @@
+"""Opening a config: references resolved, adapters built, ready for requests. Sends nothing."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from router.adapters.base import Adapter, Upstream
+from router.adapters.registry import DEFAULT_BASE_URL, build
+from router.config.diagnostics import Diagnostics
+from router.config.models import ProviderConfig
+from router.config.secrets import UnusableSecret, resolve, unencrypted, url_problem
+from router.core.state import Shared
+from router.loops import ForkLock
+from router.plan import adapter_of, compile_plan, nowhere
+from router.telemetry.log import Log
+from router.telemetry.scrub import Scrubber
+from router.transport.base import TransportSettings
+from router.transport.httpx import HttpxTransport
+from router.types import Reference, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from router.config.models import RouterConfig
+    from router.core.table import Plan
+    from router.layers import Locate
+    from router.transport.base import Transport
+
+_BYTEZ_KEY = Reference("env", "BYTEZ_API_KEY", secret=True)
+_BYTEZ_URL = "BYTEZ_BASE_URL"
+
+
+@dataclass(slots=True)
+class Engine:
+    """What every request of one opened router shares."""
+
+    plan: Plan
+    adapters: Mapping[str, Adapter]
+    scrubber: Scrubber
+    log: Log
+    shared: Shared = field(default_factory=Shared)
+    lock: ForkLock = field(default_factory=ForkLock)
+
+
+def open_engine(
+    config: RouterConfig, *, locate: Locate | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Engine, Callable[[str], Transport]]:
+    """Make *config* ready to run.
+
+    Args:
+        config: a checked config.
+        locate: where its keys are written, for errors and the ledger; None: it was made in Python.
+        environ: the environment's variables; None: the process's.
+
+    Returns:
+        The engine, and what opens a transport for a provider.
+
+    Raises:
+        ConfigError: with every reference that has no usable value.
+    """
+    opener = _Opener(config, locate or nowhere, os.environ if environ is None else environ)
+    plan = compile_plan(config, locate=locate)
+    upstreams = {name: opener.upstream(name) for name in plan.providers}
+    settings = {name: opener.transport(name, upstream) for name, upstream in upstreams.items()}
+    opener.diagnostics.raise_errors()
+    engine = Engine(
+        plan=plan,
+        adapters={
+            name: build(provider.adapter, upstreams[name]) for name, provider in plan.providers.items()
+        },
+        scrubber=Scrubber(opener.secrets),
+        log=Log(),
+    )
+    return engine, lambda provider: HttpxTransport(settings[provider])
+
+
+class _Opener:
+    def __init__(self, config: RouterConfig, locate: Locate, environ: Mapping[str, str]) -> None:
+        self._providers = dict(config.providers or {})
+        self._locate = locate
+        self._environ = environ
+        self.diagnostics = Diagnostics()
+        self.secrets: list[Secret] = []
+
+    def upstream(self, name: str) -> Upstream:
+        """What the adapter of provider *name* must know; problems go to the diagnostics."""
+        written = self._providers.get(name, ProviderConfig())
+        adapter = adapter_of(self._providers.get(name))
+        key = written.api_key
+        if key is None and adapter == "bytez":
+            key = _BYTEZ_KEY
+        credential = self._secret(name, "api_key", key)
+        provider_key = self._secret(name, "provider_key", written.provider_key)
+        headers = tuple(
+            (header.lower(), self._header(name, header, value))
+            for header, value in (written.headers or {}).items()
+            if value is not None
+        )
+        base_url = self._base_url(name, adapter, written.base_url)
+        if unencrypted(base_url) and not written.insecure_http and (credential or provider_key or headers):
+            self._report(
+                name,
+                "base_url",
+                "insecure-http",
+                "a credential would travel unencrypted to another machine",
+                "use https, or set `insecure_http: true`",
+            )
+        passthrough = written.passthrough or ("any" if adapter == "bytez" else "known")
+        return Upstream(
+            provider=name,
+            base_url=base_url,
+            credential=credential,
+            provider_key=provider_key,
+            headers=headers,
+            auto_scale=bool(written.auto_scale),
+            passthrough=None
+            if passthrough == "any"
+            else frozenset(() if passthrough == "known" else passthrough),
+        )
+
+    def transport(self, name: str, upstream: Upstream) -> TransportSettings:
+        """How provider *name* is reached."""
+        written = self._providers.get(name, ProviderConfig())
+        self._check_ca_file(name, written.ca_file)
+        return TransportSettings(
+            https=upstream.base_url.startswith("https:"),
+            proxy=self._text(name, "proxy", written.proxy) if written.proxy else None,
+            ca_file=written.ca_file,
+            connect_timeout_s=written.connect_timeout or 5.0,
+            max_reply_bytes=written.max_reply or 16 * 1024 * 1024,
+        )
+
+    def _check_ca_file(self, name: str, path: str | None) -> None:
+        if path is None:
+            return
+        try:
+            ssl.create_default_context(cafile=path)
+        except OSError:  # Also an SSLError: no certificate in it.
+            self._report(
+                name, "ca_file", "missing-reference", "no certificates can be read from it", "name a PEM file"
+            )
+
+    def _base_url(self, name: str, adapter: str, written: Reference | None) -> str:
+        if written is not None:
+            return self._text(name, "base_url", written)
+        said = self._environ.get(_BYTEZ_URL) if adapter == "bytez" else None
+        if said:
+            problem = url_problem(said)
+            if problem:
+                self._report(name, "base_url", "bad-url", f"`{_BYTEZ_URL}` {problem}", "mend the variable")
+            return said.rstrip("/")
+        return DEFAULT_BASE_URL[adapter]
+
+    def _text(self, name: str, key: str, reference: Reference) -> str:
+        """A URL, written or referred to."""
+        if reference.kind == "literal":
+            return reference.name
+        value = self._secret(name, key, reference)
+        text = value.reveal().rstrip("/") if value is not None else ""
+        problem = url_problem(text) if text else None
+        if problem:
+            self._report(name, key, "bad-url", f"the value of `{reference}` {problem}", "mend the value")
+        return text
+
+    def _header(self, name: str, header: str, reference: Reference) -> str | Secret:
+        if reference.kind == "literal":
+            return reference.name
+        return self._secret(name, f"headers.{header}", reference, spaces=True) or ""
+
+    def _secret(
+        self, name: str, key: str, reference: Reference | None, *, spaces: bool = False
+    ) -> Secret | None:
+        if reference is None:
+            return None
+        try:
+            secret = resolve(reference, self._environ, spaces=spaces)
+        except UnusableSecret as exc:
+            self._report(name, key, exc.code, str(exc), exc.hint)
+            return None
+        if not key.endswith("_url") and key != "proxy":
+            self.secrets.append(secret)
+        return secret
+
+    def _report(self, name: str, key: str, code: str, message: str, hint: str) -> None:
+        path = ("providers", name, *key.split("."))
+        self.diagnostics.add(code, self._locate(path), message, path=path, hint=hint)

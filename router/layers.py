@@ -1,0 +1,132 @@
+"""Layers of the config, merged: the highest that says something wins, maps merge by key.
+
+Built-in < defaults < provider < profile < group < target; ``null`` returns to the built-in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from router.adapters.params import SYNONYMS, canonical
+from router.config.diagnostics import Diagnostics, Path, Place
+from router.core.table import Bound, Policy, Setting
+
+if TYPE_CHECKING:
+    from router.config.models import ParamSettings
+
+Locate = Callable[[Path], Place]
+"""Where a key of the config is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One level of inheritance: its settings and where they stand."""
+
+    level: int
+    settings: ParamSettings
+    path: Path
+
+
+class ParamLayers:
+    """Merges what the layers say about params, each value with the place it was written at."""
+
+    def __init__(self, locate: Locate, diagnostics: Diagnostics) -> None:
+        self._locate = locate
+        self._diagnostics = diagnostics
+
+    def policy(self, layers: Sequence[Layer]) -> Policy:
+        """Force, bounds and drop of *layers*, which come lowest first."""
+        return Policy(
+            force=self.params(layers, "force"), bounds=self._bounds(layers), drop=self._drop(layers)
+        )
+
+    def params(self, layers: Sequence[Layer], field: str) -> dict[str, Setting]:
+        """The settings of ``params`` or ``force`` over *layers*, by canonical name."""
+        merged: dict[str, Setting] = {}
+        for layer, written in _written(layers, field):
+            if written is None:
+                merged.clear()
+                continue
+            for name, value, source in self._canonical(layer, field, written):
+                if value is None:
+                    merged.pop(name, None)
+                else:
+                    merged[name] = Setting(value, source, layer.level)
+        return merged
+
+    def _bounds(self, layers: Sequence[Layer]) -> dict[str, Bound]:
+        merged: dict[str, Bound] = {}
+        for layer, written in _written(layers, "bounds"):
+            if written is None:
+                merged.clear()
+                continue
+            for name, bound, source in self._canonical(layer, "bounds", written):
+                if bound is None:
+                    merged.pop(name, None)
+                    continue
+                known = merged.get(name, Bound())
+                said = {key: getattr(bound, key) for key in bound.model_fields_set}
+                merged[name] = Bound(
+                    min=said.get("min", known.min),
+                    max=said.get("max", known.max),
+                    on_violation=said.get("on_violation", known.on_violation) or "clamp",
+                    source=source,
+                )
+        return {name: bound for name, bound in merged.items() if (bound.min, bound.max) != (None, None)}
+
+    def _drop(self, layers: Sequence[Layer]) -> dict[str, str]:
+        dropped: dict[str, str] = {}
+        for layer, written in _written(layers, "drop"):
+            source = self._source((*layer.path, "drop"))
+            dropped = {SYNONYMS.get(name, name): source for name in written or ()}
+        return dropped
+
+    def _canonical(
+        self, layer: Layer, field: str, written: Mapping[str, Any]
+    ) -> Iterator[tuple[str, Any, str]]:
+        """(canonical name, value, source) of a layer; synonyms that contradict each other are reported."""
+        result = canonical(written)
+        for conflict in result.conflicts:
+            path = (*layer.path, field, conflict.second)
+            self._diagnostics.add(
+                "conflicting-synonyms",
+                self._locate(path),
+                f"`{conflict.first}` and `{conflict.second}` mean the same and have different values",
+                path=path,
+                hint=f"keep one of them, `{conflict.canonical}` for preference",
+            )
+        names = {name: spelling for spelling, name in result.renames}
+        for name, value in result.params.items():
+            yield name, value, self._source((*layer.path, field, names.get(name, name)))
+
+    def _source(self, path: Path) -> str:
+        place = self._locate(path)
+        return f"{place.file}:{place.line}" if place.line else place.file
+
+
+def _written(layers: Sequence[Layer], field: str) -> Iterator[tuple[Layer, Any]]:
+    """The layers that say something of *field*, lowest first, with what they say (None: ``null``)."""
+    for layer in layers:
+        if field in layer.settings.model_fields_set:
+            yield layer, getattr(layer.settings, field)
+
+
+def setting(layers: Sequence[Any], name: str, built_in: Any) -> Any:
+    """The highest layer's value of *name*; ``null`` and silence mean the built-in."""
+    for layer in reversed(layers):
+        if name in layer.model_fields_set:
+            value = getattr(layer, name)
+            return built_in if value is None else value
+    return built_in
+
+
+def nested(layers: Sequence[Any], name: str) -> list[Any]:
+    """The maps under *name*, lowest first; ``null`` forgets those below it."""
+    found: list[Any] = []
+    for layer in layers:
+        if name in layer.model_fields_set:
+            value = getattr(layer, name)
+            found = [*found, value] if value is not None else []
+    return found

@@ -1,0 +1,282 @@
+"""RouterConfig → Plan: all inheritance resolved, every name followed, nothing left to look up.
+
+Inheritance is built-in < defaults < profile < group < target (a provider's params lie between
+defaults and profile). Maps merge by key, lists and scalars replace, ``null`` returns to the
+built-in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from router.config.diagnostics import Diagnostics, Path, Place
+from router.config.models import (
+    GroupConfig,
+    PolicySettings,
+    ProviderConfig,
+    RouterConfig,
+    TargetConfig,
+)
+from router.core.failure import FallbackList
+from router.core.table import (
+    LEVELS,
+    Group,
+    Plan,
+    Policy,
+    Provider,
+    Retries,
+    Route,
+    Target,
+    Wildcard,
+    concrete,
+)
+from router.layers import Layer, Locate, ParamLayers, nested, setting
+
+_SEGMENTS = {"bytez": 2}  # Bytez's ids are org/name; other servers' have any number of parts.
+_FIRST_CHUNK_S = {"bytez": 300.0}  # A cold start may take minutes.
+_MAX_BUILT_IN_RETRIES = 4
+
+
+def compile_plan(
+    config: RouterConfig, *, locate: Locate | None = None, diagnostics: Diagnostics | None = None
+) -> Plan:
+    """Compile a checked config.
+
+    Args:
+        config: its names must be known to resolve (``router.config`` checks them).
+        locate: where keys are written; None: the config was made in Python.
+        diagnostics: gets what only the compiled form shows; None: such findings raise.
+
+    Raises:
+        ConfigError: there are errors and no *diagnostics* to collect them.
+    """
+    compiler = _Compiler(config, locate or nowhere, diagnostics or Diagnostics())
+    plan = compiler.plan()
+    if diagnostics is None:
+        compiler.diagnostics.raise_errors()
+    return plan
+
+
+def adapter_of(provider: ProviderConfig | None) -> str:
+    """The adapter of a provider: written for every one but ``bytez``, which is known."""
+    if provider is not None and provider.adapter is not None:
+        return provider.adapter
+    return "bytez"
+
+
+def nowhere(_path: Path) -> Place:
+    """The place of every key of a config that was made in Python."""
+    return Place("config", 0, 0)
+
+
+class _Compiler:
+    def __init__(self, config: RouterConfig, locate: Locate, diagnostics: Diagnostics) -> None:
+        self._config = config
+        self._locate = locate
+        self.diagnostics = diagnostics
+        self._layered = ParamLayers(locate, diagnostics)
+        self._written = dict(config.providers or {})
+        self._groups: dict[str, Group] = {}
+        self._aliases: dict[str, str] = {}
+
+    def plan(self) -> Plan:
+        models = self._config.models
+        providers = self._providers()
+        for name, model in models.items():
+            self._groups[name] = self._group(name, model)
+            self._aliases.update(dict.fromkeys(model.aliases or (), name))
+        patterns = sorted((name for name in models if "*" in name), key=lambda name: (-len(name), name))
+        routes = {name: self._route(name, patterns, providers) for name in models}
+        wildcards = tuple(
+            Wildcard(name.partition("*")[0], name.partition("*")[2], routes.pop(name)) for name in patterns
+        )
+        named = routes | {alias: routes[name] for alias, name in self._aliases.items() if name in routes}
+        return Plan(
+            digest=self._digest(providers),
+            providers=providers,
+            routes=named,
+            names=tuple(models),
+            wildcards=wildcards,
+        )
+
+    # --- providers
+
+    def _providers(self) -> dict[str, Provider]:
+        used = {
+            target.model.partition("/")[0]
+            for model in self._config.models.values()
+            for target in model.targets
+        }
+        return {name: self._provider(name) for name in sorted(used | self._written.keys())}
+
+    def _provider(self, name: str) -> Provider:
+        written = self._written.get(name)
+        adapter = adapter_of(written)
+        key = written.api_key if written is not None else None
+        if key is None:
+            credential = "env:BYTEZ_API_KEY" if adapter == "bytez" else ""
+        else:
+            credential = f"{name} {key}" if key.kind == "literal" else str(key)
+        return Provider(name, adapter, credential=credential, segments=_SEGMENTS.get(adapter))
+
+    # --- groups
+
+    def _layers(self, name: str, model: GroupConfig) -> list[Layer]:
+        """The levels whose policies a group has, lowest first."""
+        layers = []
+        if self._config.defaults is not None:
+            layers.append(Layer(LEVELS.index("defaults"), self._config.defaults, ("defaults",)))
+        if model.profile is not None:
+            profile = (self._config.profiles or {})[model.profile]
+            layers.append(Layer(LEVELS.index("profile"), profile, ("profiles", model.profile)))
+        layers.append(Layer(LEVELS.index("group"), model, ("models", name)))
+        return layers
+
+    def _group(self, name: str, model: GroupConfig) -> Group:
+        layers = self._layers(name, model)
+        policies = [layer.settings for layer in layers if isinstance(layer.settings, PolicySettings)]
+        streams = nested(policies, "stream")
+        return Group(
+            name=name,
+            targets=tuple(self._target(name, layers, i, item) for i, item in enumerate(model.targets)),
+            retries=_retries(policies, len(model.targets)),
+            policy=self._layered.policy(layers),
+            timeout_s=setting(policies, "timeout", 300.0),
+            attempt_timeout_s=setting(policies, "attempt_timeout", None),
+            max_attempts=setting(policies, "max_attempts", 8),
+            first_chunk_s=setting(streams, "first_chunk_timeout", None),
+            idle_s=setting(streams, "idle_timeout", 60.0),
+            stream_timeout_s=setting(streams, "timeout", None),
+        )
+
+    def _target(self, group: str, group_layers: list[Layer], index: int, item: TargetConfig) -> Target:
+        provider, _, model = item.model.partition("/")
+        written = self._written.get(provider)
+        layers = [
+            *group_layers,
+            Layer(LEVELS.index("target"), item, ("models", group, "targets", index)),
+        ]
+        if written is not None:
+            layers.append(Layer(LEVELS.index("provider"), written, ("providers", provider)))
+        layers.sort(key=lambda layer: layer.level)
+        adapter = adapter_of(written)
+        settings = [layer.settings for layer in layers if "unsupported" in type(layer.settings).model_fields]
+        return Target(
+            id=item.model,
+            provider=provider,
+            model=model,
+            weight=_whole(item.weight),
+            tier=item.tier,
+            context_window=item.context_window,
+            defaults=self._layered.params(layers, "params"),
+            policy=self._layered.policy(layers),
+            first_chunk_s=_FIRST_CHUNK_S.get(adapter, 60.0),
+            drop_unsupported=setting(settings, "unsupported", "error") == "drop",
+        )
+
+    # --- routes
+
+    def _route(self, name: str, patterns: Sequence[str], providers: Mapping[str, Provider]) -> Route:
+        written = self._config.models[name].fallbacks
+        asked = self._groups[name]
+        groups = [asked]
+        lists: dict[FallbackList, tuple[int, ...]] = {}
+        if written is None:
+            return Route(groups=(asked,))
+        places: dict[str, int] = {}
+        for which in FallbackList:
+            indexes = []
+            for entry in getattr(written, which.value):
+                if entry not in places:
+                    places[entry] = len(groups)
+                    groups.append(self._find(entry, patterns, providers))
+                indexes.append(places[entry])
+            lists[which] = tuple(indexes)
+        overflow = FallbackList.ON_CONTEXT_OVERFLOW
+        if written.short:
+            lists[overflow] = tuple(
+                i for i in lists[FallbackList.ON_ERROR] if _larger(groups[i], asked, unknown=False)
+            )
+        else:
+            lists[overflow] = tuple(i for i in lists[overflow] if _larger(groups[i], asked, unknown=True))
+        return Route(groups=tuple(groups), lists={key: value for key, value in lists.items() if value})
+
+    def _find(self, name: str, patterns: Sequence[str], providers: Mapping[str, Provider]) -> Group:
+        """The group for a fallback entry, resolved like a caller's model name; checked beforehand."""
+        exact = self._groups.get(name) or self._groups.get(self._aliases.get(name, ""))
+        if exact is not None:
+            return exact
+        for pattern in patterns:
+            prefix, suffix = pattern.split("*", 1)
+            star = Wildcard(prefix, suffix, Route(())).match(name)
+            group = concrete(self._groups[pattern], star, providers) if star is not None else None
+            if group is not None:
+                return group
+        raise KeyError(name)
+
+    def _digest(self, providers: Mapping[str, Provider]) -> str:
+        """Over everything that can change a decision: no positions, no order of keys, no secrets."""
+        accounts = {
+            name: written.model_dump(mode="json", exclude_none=True, warnings=False)
+            for name, written in self._written.items()
+        }
+        data = {
+            "providers": _plain(providers),
+            "accounts": accounts,
+            "groups": _plain(self._groups),
+            "aliases": self._aliases,
+            "fallbacks": {
+                name: model.fallbacks.model_dump(mode="json")
+                for name, model in self._config.models.items()
+                if model.fallbacks is not None
+            },
+        }
+        # Not orjson: a param may be an integer of more than 64 bits.
+        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _whole(weight: float) -> float:
+    """Whole weights as integers: their sums, and so the shares, are exact."""
+    return int(weight) if weight == int(weight) else weight
+
+
+def _retries(policies: Sequence[PolicySettings], targets: int) -> Retries:
+    layers = nested(policies, "retries")
+    backoffs = nested(layers, "backoff")
+    only = setting(layers, "only", None)
+    return Retries(
+        max=setting(layers, "max", min(max(2, targets - 1), _MAX_BUILT_IN_RETRIES)),
+        max_wait_s=setting(layers, "max_wait", 5.0),
+        base_s=setting(backoffs, "base", 0.25),
+        cap_s=setting(backoffs, "cap", 4.0),
+        only=None if only is None else frozenset(only),
+    )
+
+
+def _larger(group: Group, asked: Group, *, unknown: bool) -> bool:
+    """Whether *group*'s declared context window is larger; *unknown* answers for windows not declared."""
+    mine, theirs = group.window(), asked.window()
+    if mine is None or theirs is None:
+        return unknown
+    return mine > theirs
+
+
+def _plain(value: Any) -> Any:
+    """Compiled data as JSON, without the places it was written at."""
+    if isinstance(value, Policy):
+        return {"force": _plain(value.force), "bounds": _plain(value.bounds), "drop": sorted(value.drop)}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            item.name: _plain(getattr(value, item.name)) for item in fields(value) if item.name != "source"
+        }
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(_plain(item) for item in value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

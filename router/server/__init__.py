@@ -1,0 +1,1 @@
+"""The OpenAI-compatible gateway: plain ASGI, served by uvicorn or mounted by a host of its own."""

@@ -1,0 +1,131 @@
+"""Chat: from a request's body to a run, and from the run to a reply or a stream of events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from router.errors import RouterError
+from router.server.body import parse_object, read_body
+from router.server.errors import Refused, error_reply
+from router.server.exchange import ClientGone
+from router.server.watch import ClientWatch
+from router.types import RouterOptions
+
+if TYPE_CHECKING:
+    from router.adapters.base import Chunk
+    from router.client import Router
+    from router.driver import Run
+    from router.server.exchange import Exchange
+    from router.server.guard import Caller
+    from router.server.log import GatewayLog
+    from router.server.models import Models
+    from router.server.settings import GatewaySettings
+
+_STREAM_HEADERS = (
+    ("content-type", "text/event-stream; charset=utf-8"),
+    ("cache-control", "no-cache"),
+    ("x-accel-buffering", "no"),  # nginx would hold events back.
+)
+_DONE = b"data: [DONE]\n\n"
+
+
+class Chat:
+    """Answers chat requests through one router."""
+
+    def __init__(self, router: Router, models: Models, log: GatewayLog, settings: GatewaySettings) -> None:
+        self._router = router
+        self._models = models
+        self._log = log
+        self._settings = settings
+
+    async def answer(self, exchange: Exchange, caller: Caller) -> None:
+        """Read the request, run it and answer.
+
+        Raises:
+            Refused: the body cannot be read.
+            RouterError: the request cannot be routed, or no attempt answered; nothing was sent.
+            ClientGone: the client left; what ran upstream is closed.
+        """
+        settings = self._settings
+        params = parse_object(await read_body(exchange, settings.max_body_bytes, settings.body_timeout_s))
+        model, messages = params.pop("model", None), params.pop("messages", None)
+        stream = _stream(params.pop("stream", None))
+        options = _options(params.pop("router", None), caller)
+        if caller.groups is not None and isinstance(model, str):
+            self._models.check(caller, model)
+        run = await self._router.start(
+            model=model,
+            messages=messages,
+            params=params,
+            stream=stream,
+            options=options,
+            request_id=exchange.request_id,
+        )
+        exchange.routing = run.routing
+        if stream:
+            await self._send_stream(exchange, run)
+        else:
+            async with ClientWatch(exchange.receive):
+                answer = await run.whole()
+            await exchange.reply(200, orjson.dumps(answer.data) if answer.raw is None else answer.raw)
+
+    async def _send_stream(self, exchange: Exchange, run: Run) -> None:
+        """Send a stream; its head goes out only when it is open, so what fails before has its own status."""
+        async with ClientWatch(exchange.receive):
+            try:
+                await run.open()
+                await exchange.start(200, _STREAM_HEADERS)
+                await exchange.end(await self._send_chunks(exchange, run))
+            finally:
+                await run.aclose()
+
+    async def _send_chunks(self, exchange: Exchange, run: Run) -> bytes:
+        """Send every chunk; the event that ends the stream, which is either ``[DONE]`` or an error."""
+        try:
+            while (chunk := await run.next_chunk()) is not None:
+                await exchange.write(_event(chunk))
+        except ClientGone:
+            raise
+        except RouterError as error:
+            return _error_event(error, exchange.request_id)
+        except Exception as error:  # noqa: BLE001 - the server's edge: a bug must not look like a good end
+            self._log.request_crashed(exchange, error)
+            return _error_event(error, exchange.request_id)
+        return _DONE
+
+
+def _stream(value: object) -> bool:
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise Refused(400, "invalid_request", "stream must be true or false", param="stream")
+
+
+def _options(value: object, caller: Caller) -> RouterOptions:
+    """The body's ``router`` object; who asks comes from the key alone."""
+    if value is None:
+        return RouterOptions(caller=caller.name)
+    if not isinstance(value, dict):
+        raise Refused(400, "invalid_request", "router must be an object", param="router")
+    for key in value:
+        if key != "timeout":
+            shown = key[:40] if key.isprintable() else "…"
+            message = f"router.{shown} is not known; router may hold timeout (seconds)"
+            raise Refused(400, "invalid_request", message, param=f"router.{shown}")
+    timeout: Any = value.get("timeout")
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
+        message = "router.timeout must be a number of seconds"
+        raise Refused(400, "invalid_request", message, param="router.timeout")
+    return RouterOptions(caller=caller.name, timeout=timeout)
+
+
+def _event(chunk: Chunk) -> bytes:
+    raw = chunk.raw
+    # JSON over several lines would need a `data:` on each.
+    data = orjson.dumps(chunk.data) if raw is None or b"\n" in raw or b"\r" in raw else raw
+    return b"data: " + data + b"\n\n"
+
+
+def _error_event(error: Exception, request_id: str) -> bytes:
+    return b"data: " + error_reply(error, request_id).body() + b"\n\n"

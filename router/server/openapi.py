@@ -1,0 +1,155 @@
+"""A small, honest OpenAPI document of the gateway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from router import __version__
+
+_JSON = "application/json"
+
+
+def document(*, needs_key: bool) -> bytes:
+    """OpenAPI 3.1 for the gateway's routes.
+
+    Args:
+        needs_key: whether callers are configured, so that requests need a bearer key.
+    """
+    components: dict[str, Any] = {"schemas": _SCHEMAS}
+    whole: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {"title": "bytez-router", "version": __version__},
+        "paths": _paths(),
+        "components": components,
+    }
+    if needs_key:
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        whole["security"] = [{"key": []}]
+    return orjson.dumps(whole)
+
+
+def _paths() -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for prefix in ("/v1", ""):
+        paths[f"{prefix}/chat/completions"] = {"post": _CHAT}
+        paths[f"{prefix}/models"] = {"get": _operation("The model groups", "ModelList")}
+        paths[f"{prefix}/models/{{id}}"] = {
+            "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
+            "get": _operation("One model group", "Model"),
+        }
+    paths["/openapi.json"] = {
+        "get": {"summary": "This document", "responses": {"200": _content("The document", {})}}
+    }
+    for name, summary in (("/healthz", "Whether it runs"), ("/readyz", "Whether it takes requests")):
+        paths[name] = {"get": {"summary": summary, "security": [], "responses": _HEALTH}}
+    return paths
+
+
+def _content(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {_JSON: {"schema": schema}}}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _operation(summary: str, schema: str) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "responses": {"200": _content(summary, _ref(schema)), "default": _content("An error", _ref("Error"))},
+    }
+
+
+_STATUS = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
+_HEALTH = {"200": _content("Yes", _STATUS), "503": _content("It is stopping", _STATUS)}
+
+_CHAT: dict[str, Any] = {
+    "summary": "Answer a chat; OpenAI's chat completions",
+    "requestBody": {"required": True, "content": {_JSON: {"schema": _ref("ChatRequest")}}},
+    "responses": {
+        "200": {
+            "description": "The answer; with `stream: true` as server-sent events, the last `data: [DONE]`",
+            "headers": {
+                name: {"schema": {"type": "string"}}
+                for name in (
+                    "x-request-id",
+                    "x-router-target",
+                    "x-router-attempts",
+                    "x-router-cache",
+                    "x-router-plan",
+                )
+            },
+            "content": {
+                _JSON: {"schema": {"type": "object"}},
+                "text/event-stream": {"schema": {"type": "string"}},
+            },
+        },
+        "default": _content("An error", _ref("Error")),
+    },
+}
+
+_SCHEMAS: dict[str, Any] = {
+    "ChatRequest": {
+        "type": "object",
+        "required": ["model", "messages"],
+        "properties": {
+            "model": {
+                "type": "string",
+                "description": "A group, an alias, or what a wildcard matches.",
+            },
+            "messages": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["role"]}},
+            "stream": {"type": ["boolean", "null"]},
+            "router": {
+                "type": ["object", "null"],
+                "description": "Options for routing; never sent upstream.",
+                "properties": {
+                    "timeout": {
+                        "type": ["number", "null"],
+                        "exclusiveMinimum": 0,
+                        "description": "Seconds; may only shorten the configured timeout.",
+                    }
+                },
+                "additionalProperties": False,
+            },
+        },
+        "additionalProperties": True,
+    },
+    "Model": {
+        "type": "object",
+        "required": ["id", "object", "created", "owned_by"],
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": "model"},
+            "created": {
+                "type": "integer",
+                "description": "Unix time at which the config was opened.",
+            },
+            "owned_by": {"type": "string"},
+        },
+    },
+    "ModelList": {
+        "type": "object",
+        "required": ["object", "data"],
+        "properties": {"object": {"const": "list"}, "data": {"type": "array", "items": _ref("Model")}},
+    },
+    "Error": {
+        "type": "object",
+        "required": ["error"],
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["message", "type", "param", "code"],
+                "properties": {
+                    "message": {"type": "string"},
+                    "type": {"type": "string"},
+                    "param": {"type": ["string", "null"]},
+                    "code": {"type": "string"},
+                    "attempts": {"type": "array", "items": {"type": "object"}},
+                    "provider_message": {"type": "string"},
+                },
+            }
+        },
+    },
+}

@@ -1,0 +1,1 @@
+"""What the router tells its host: one record a request."""

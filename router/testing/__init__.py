@@ -1,0 +1,1 @@
+"""Helpers for testing services that embed the router."""

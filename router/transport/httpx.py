@@ -1,0 +1,168 @@
+"""The transport over httpx2, the maintained continuation of httpx.
+
+It uses httpx2's transport without its client: no cookies, no redirects, no environment, no default
+headers; what goes out is what the adapter prepared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import httpx2 as httpx
+
+from router.transport.base import TransportFailure, TransportSettings
+from router.types import FailureClass, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from router.adapters.base import UpstreamRequest
+
+# Longer than most upstreams keep idle connections (uvicorn and node: 5 s) costs nothing: the pool
+# sees a connection that was closed meanwhile and opens another.
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
+
+# Replies are small and CPU is dear; an upstream that compresses all the same is decoded under the cap.
+_ALWAYS = {b"accept-encoding": b"identity", b"user-agent": b"bytez-router"}
+
+
+# httpx2 lets two kinds through that are not its own: TLS that breaks after the handshake (ssl.SSLError,
+# an OSError), and an address that it cannot read.
+_ERRORS = (httpx.HTTPError, httpx.InvalidURL, OSError)
+
+
+class HttpxResponse:
+    """A response over httpx2."""
+
+    def __init__(self, response: httpx.Response, max_bytes: int) -> None:
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw
+        }
+        self._response = response
+        self._left = max_bytes
+        self._pieces: AsyncIterator[bytes] | None = None
+
+    async def read(self, until: float) -> bytes:
+        """The whole decoded body; see UpstreamResponse."""
+        pieces = []
+        while (piece := await self.next(until)) is not None:
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    async def next(self, until: float) -> bytes | None:
+        """The next piece of the decoded body; see UpstreamResponse."""
+        if self._pieces is None:
+            self._pieces = self._response.aiter_bytes()
+        try:
+            async with asyncio.timeout_at(until):
+                piece = await anext(self._pieces, None)
+        except TimeoutError:
+            raise TransportFailure(FailureClass.TIMEOUT, "the body did not arrive in time") from None
+        except _ERRORS as exc:
+            raise _failure(exc) from exc
+        if piece is not None:
+            self._left -= len(piece)
+            if self._left < 0:
+                raise TransportFailure(FailureClass.PROTOCOL, "the reply is larger than max_reply")
+        return piece
+
+    async def aclose(self) -> None:
+        """Release the connection; see UpstreamResponse."""
+        if not self._response.is_closed:
+            # httpx2 shields its cleaning up from anyio's cancellation, not from asyncio's.
+            await asyncio.shield(asyncio.ensure_future(self._response.aclose()))
+
+
+class HttpxTransport:
+    """Connections to one provider over httpx2."""
+
+    def __init__(self, settings: TransportSettings) -> None:
+        self._max_bytes = settings.max_reply_bytes
+        self._https = settings.https
+        self._timeout = {"timeout": {"connect": settings.connect_timeout_s}}
+        self._transport = httpx.AsyncHTTPTransport(
+            verify=_verify(settings),
+            trust_env=False,
+            limits=_LIMITS,
+            proxy=settings.proxy,
+        )
+
+    async def send(self, request: UpstreamRequest, until: float) -> HttpxResponse:
+        """Send *request*; see Transport."""
+        handshake = _Handshake()
+        try:
+            outgoing = httpx.Request(
+                request.method,
+                request.url,
+                headers=_wire_headers(request),
+                content=request.body,
+                extensions={**self._timeout, "trace": handshake} if self._https else self._timeout,
+            )
+            async with asyncio.timeout_at(until):
+                response = await self._transport.handle_async_request(outgoing)
+        except TimeoutError:
+            raise TransportFailure(FailureClass.TIMEOUT, "no response in time") from None
+        except _ERRORS as exc:
+            raise _failure(exc) from exc
+        finally:
+            await handshake.aclose()
+        return HttpxResponse(response, self._max_bytes)
+
+    async def aclose(self) -> None:
+        """Close every connection; see Transport."""
+        await self._transport.aclose()
+
+
+class _Handshake:
+    """Holds a new connection until TLS is up: httpx2 forgets it when it is cancelled in between.
+
+    It listens to httpx2's trace events, which are named ``connection.connect_tcp.complete`` and so on.
+    """
+
+    def __init__(self) -> None:
+        self._stream: Any = None
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith("connect_tcp.complete"):
+            self._stream = info["return_value"]
+        elif event.endswith("start_tls.complete"):
+            self._stream = None
+
+    async def aclose(self) -> None:
+        """Close the connection if its handshake did not end well."""
+        if self._stream is not None:
+            await self._stream.aclose()
+
+
+def _wire_headers(request: UpstreamRequest) -> list[tuple[bytes, bytes]]:
+    prepared = [
+        (name.encode("ascii"), (value.reveal() if isinstance(value, Secret) else value).encode("latin-1"))
+        for name, value in request.headers
+    ]
+    named = {name for name, _ in prepared}
+    return [*((name, value) for name, value in _ALWAYS.items() if name not in named), *prepared]
+
+
+def _verify(settings: TransportSettings) -> ssl.SSLContext | bool:
+    """The TLS context; none is made for plain http, which would cost tens of milliseconds."""
+    if settings.ca_file is not None:
+        return ssl.create_default_context(cafile=settings.ca_file)
+    return settings.https
+
+
+def _failure(exc: Exception) -> TransportFailure:
+    """Which class an httpx2 error belongs to. Connect time-outs are connection failures."""
+    detail = type(exc).__name__
+    if isinstance(exc, httpx.ReadTimeout | httpx.WriteTimeout | httpx.PoolTimeout):
+        return TransportFailure(FailureClass.TIMEOUT, detail)
+    if isinstance(exc, httpx.DecodingError | httpx.LocalProtocolError):
+        return TransportFailure(FailureClass.PROTOCOL, detail)
+    if isinstance(exc, httpx.RemoteProtocolError):
+        # httpx2 raises one class for a malformed reply and for a connection cut short; its words
+        # tell them apart ("Server disconnected …", "peer closed connection …").
+        cut = "disconnected" in str(exc) or "closed connection" in str(exc)
+        return TransportFailure(FailureClass.CONNECTION if cut else FailureClass.PROTOCOL, detail)
+    return TransportFailure(FailureClass.CONNECTION, detail)

@@ -1,0 +1,61 @@
+"""What pydantic refuses is said in the house's words, at the right place."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.config import load_text
+
+EMPTY_BOUND = "`min` is greater than `max`: no value is left"
+HEAD = "version: 1\nmodels: {chat: bytez/a/b}\n"
+
+
+def findings(text: str) -> list[tuple[int, int, str, str]]:
+    return [(item.line, item.column, item.path, item.message) for item in load_text(HEAD + text).diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "message"),
+    [
+        ("defaults: {max_attempts: 1.5}", "defaults.max_attempts", "must be a whole number, not a number"),
+        ("defaults: {max_attempts: 101}", "defaults.max_attempts", "must be at most 100"),
+        ("defaults: {max_attempts: no}", "defaults.max_attempts", "must be a whole number, not text"),
+        ("providers: {bytez: {max_reply: 1TiB}}", "providers.bytez.max_reply", "must be a size"),
+        ("callers: [{name: true, key: env:A}]", "callers[0].name", "must be text, not true or false"),
+        ("defaults: {params: [a]}", "defaults.params", "must be a map, not a list"),
+        ("defaults: {drop: a}", "defaults.drop", "must be a list, not text"),
+        ("defaults: {drop: [1]}", "defaults.drop[0]", "must be text, not a number"),
+        ("defaults: {retries: [1]}", "defaults.retries", "must be a map, not a list"),
+        ("defaults: {retries: -1}", "defaults.retries", "must be at least 0"),
+        ("defaults: {bounds: {a: {min: 2, max: 1}}}", "defaults.bounds.a", EMPTY_BOUND),
+        ("defaults: {bounds: {a: {min: x}}}", "defaults.bounds.a.min", "must be a number"),
+        ("defaults: {bounds: {a: {on_violation: x}}}", "defaults.bounds.a.on_violation",
+         "must be `clamp` or `error`, not `x`"),
+        ("profiles: {a: }", "profiles.a", "must be a map, not nothing"),
+        ("callers: [{name: '', key: env:A}]", "callers[0].name", "must have at least 1 character"),
+        ("callers: [{key: env:A}]", "callers[0]", "`name` is missing"),
+        ("include: {a: b}", "include", "must be a list, not a map"),
+        ("providers: {bytez: {adapter: opnai}}", "providers.bytez.adapter", "must be `bytez` or `openai`"),
+    ],
+)  # fmt: skip
+def test_messages(text: str, path: str, message: str) -> None:
+    """Wrong kinds and values are named in plain words."""
+    assert (path, message) in [item[2:] for item in findings(text)]
+
+
+def test_misspelt_required_key_is_one_finding() -> None:
+    """`target` for `targets` is a misspelling, not also something missing."""
+    assert findings("profiles: {}\ncallers: [{nmae: a, key: env:A}]\n") == [
+        (4, 12, "callers[0].nmae", "unknown key"),
+    ]
+
+
+def test_weights_and_windows() -> None:
+    """Zero weight is legal, negative or infinite ones are not."""
+    text = "version: 1\nmodels: {a: {targets: [TARGET]}}\n".replace(
+        "TARGET", "{model: bytez/a/b, weight: %s, tier: %s, context_window: %s}"
+    )
+    assert load_text(text % (0, 1, 1)).config is not None
+    assert load_text(text % (0.5, 1000, 128000)).config is not None
+    assert load_text(text % (-1, 0, 0)).diagnostics.count == 3
+    assert load_text(text % ("a", 1.5, "big")).diagnostics.count == 3

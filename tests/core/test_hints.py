@@ -1,0 +1,100 @@
+"""Retry hints: every documented spelling, and any bytes at all."""
+
+import math
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from router.core.hints import MAX_HINT_S, retry_hint
+
+NOW = 784_111_777.0  # Sun, 06 Nov 1994 08:49:37 GMT, RFC 9110's own example.
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": " 1.5 "}, 1.5),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "1000000000"}, MAX_HINT_S),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": ""}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "٣"}, None),
+        ({"retry-after": "9" * 100}, None),
+        ({"retry-after": "Sun, 06 Nov 1994 08:49:47 GMT"}, 10.0),
+        ({"retry-after": "Sunday, 06-Nov-94 08:49:47 GMT"}, 10.0),
+        ({"retry-after": "Sun Nov  6 08:49:47 1994"}, 10.0),
+        ({"retry-after": "Sun, 06 Nov 1994 08:49:47 -0000"}, 10.0),
+        ({"retry-after": "Sun, 06 Nov 1994 08:49:00 GMT"}, 0.0),
+        ({"retry-after": "Fri, 06 Nov 2999 08:49:00 GMT"}, MAX_HINT_S),
+        ({"retry-after": "Sun, 99 Nov 1994 08:49:00 GMT"}, None),
+        ({"retry-after-ms": "250"}, 0.25),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"retry-after-ms": "x", "retry-after": "9"}, 9.0),
+        ({"ratelimit-reset": "3"}, None),
+    ],
+)
+def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
+    """Retry-After is read in each legal form, milliseconds win, anything else is no hint."""
+    assert retry_hint(headers, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"ratelimit-reset": "3"}, 3.0),
+        ({"ratelimit-reset": str(30 * 86400 - 1)}, MAX_HINT_S),
+        ({"ratelimit-reset": str(int(NOW) + 5)}, 5.0),
+        ({"ratelimit-reset": str((int(NOW) + 5) * 1000)}, 5.0),
+        ({"ratelimit-reset": str(int(NOW) - 5)}, 0.0),
+        ({"x-ratelimit-reset-requests": "6m0s"}, 360.0),
+        ({"x-ratelimit-reset-requests": "1h2m3.5s"}, 3723.5),
+        ({"x-ratelimit-reset-requests": "250ms"}, 0.25),
+        ({"x-ratelimit-reset-requests": "1m250ms"}, 60.25),
+        ({"x-ratelimit-reset-requests": "in a while"}, None),
+        ({"x-ratelimit-reset-requests": ""}, None),
+        ({"x-ratelimit-reset-requests": "1s" * 99}, None),
+        ({"x-ratelimit-reset-requests": "1s", "x-ratelimit-reset-tokens": "9s"}, 9.0),
+        ({"x-ratelimit-reset-requests": "9s", "x-ratelimit-reset-tokens": "1s"}, 9.0),
+        (
+            {
+                "x-ratelimit-reset-requests": "9s",
+                "x-ratelimit-remaining-requests": "12",
+                "x-ratelimit-reset-tokens": "1s",
+                "x-ratelimit-remaining-tokens": "0",
+            },
+            1.0,
+        ),
+        ({"ratelimit-reset": "3", "ratelimit-remaining": "4"}, None),
+        ({"ratelimit-reset": "3", "retry-after": "1"}, 1.0),
+    ],
+)
+def test_resets(headers: dict[str, str], expected: float | None) -> None:
+    """Reset headers count after Retry-After: the longest whose limit is used up."""
+    assert retry_hint(headers, NOW, resets=True) == expected
+
+
+NAMES = st.sampled_from(
+    ["retry-after", "retry-after-ms", "ratelimit-reset", "ratelimit-remaining", "x-ratelimit-reset"]
+    + [f"x-ratelimit-{word}-{kind}" for word in ("reset", "remaining") for kind in ("requests", "tokens")]
+)
+VALUES = st.one_of(
+    st.binary(max_size=80).map(lambda raw: raw.decode("latin-1")),
+    st.text("0123456789hms.:eE+-٣", max_size=80),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.datetimes().map(lambda date: date.strftime("%a, %d %b %Y %H:%M:%S GMT")),
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # Other work shares the machine.
+@given(st.dictionaries(NAMES, VALUES), st.floats(), st.booleans())
+def test_any_headers(headers: dict[str, str], now_wall: float, resets: bool) -> None:
+    """Any header values, at any time, give None or a number in [0, MAX_HINT_S]."""
+    hint = retry_hint(headers, now_wall, resets=resets)
+    assert hint is None or (0 <= hint <= MAX_HINT_S and math.isfinite(hint))

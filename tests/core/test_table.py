@@ -1,0 +1,141 @@
+"""Finding the route for a name."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.core.table import Group, Plan, Provider, Route, Target, Wildcard, valid_model
+from tests.core.world import group, target
+
+_BYTEZ = Provider(name="bytez", adapter="bytez", segments=2)
+_LOCAL = Provider(name="local", adapter="openai")
+
+
+def _route(*targets: Target, fallback: Group | None = None) -> Route:
+    asked = group(*targets)
+    return Route(groups=(asked,) if fallback is None else (asked, fallback))
+
+
+def _plan(*, routes: dict[str, Route] | None = None, wildcards: tuple[Wildcard, ...] = ()) -> Plan:
+    providers = {"bytez": _BYTEZ, "local": _LOCAL}
+    return Plan(digest="0" * 12, providers=providers, routes=routes or {}, wildcards=wildcards)
+
+
+def _wildcard(prefix: str, suffix: str = "", model: str = "local/*") -> Wildcard:
+    return Wildcard(prefix=prefix, suffix=suffix, route=_route(target(model)))
+
+
+_ANY_BYTEZ = _plan(wildcards=(_wildcard("bytez/", model="bytez/*"),))
+
+
+def _id(route: Route | None) -> str | None:
+    return None if route is None else route.asked.targets[0].id
+
+
+def test_an_exact_name_wins_over_a_wildcard() -> None:
+    """Group names and aliases are looked up first, as written; case counts."""
+    route = _route(target("local/gemma"))
+    plan = _plan(routes={"a/gemma": route, "alias": route}, wildcards=(_wildcard("a/"),))
+    assert plan.find("a/gemma") is route
+    assert plan.find("alias") is route
+    assert _id(plan.find("a/Gemma")) == "local/Gemma"
+    assert plan.find("Alias") is None
+    assert plan.find("") is None
+
+
+def test_the_most_literal_wildcard_that_fits_wins() -> None:
+    """Wildcards are asked in the plan's order, the longest literal part first."""
+    wildcards = (_wildcard("a/b-", model="local/first-*"), _wildcard("a/", model="local/second-*"))
+    plan = _plan(wildcards=wildcards)
+    assert _id(plan.find("a/b-c")) == "local/first-c"
+    assert _id(plan.find("a/c")) == "local/second-c"
+    assert plan.find("c") is None
+
+
+def test_a_star_spans_slashes_and_stands_for_something() -> None:
+    """`*` may be several segments, never nothing; what stands before and after it does not overlap."""
+    plan = _plan(wildcards=(_wildcard("x/", "/y"),))
+    assert _id(plan.find("x/one/two/y")) == "local/one/two"
+    assert plan.find("x//y") is None
+    assert plan.find("x/y") is None
+    assert plan.find("x/one/z") is None
+    assert _wildcard("x/", "/y").match("x/y") is None
+    assert _wildcard("x/", "/y").match("x//y") is None
+
+
+def test_only_the_stars_are_replaced_and_the_rest_of_the_route_stays() -> None:
+    """A wildcard group may have plain targets too; fallbacks and the group's name are as they were."""
+    fallback = group("local/spare", name="spare")
+    route = _route(target("bytez/*"), target("local/fixed", weight=2), fallback=fallback)
+    found = _plan(wildcards=(Wildcard(prefix="any/", suffix="", route=route),)).find("any/google/gemma")
+    assert found is not None
+    assert [(item.id, item.model, item.weight) for item in found.asked.targets] == [
+        ("bytez/google/gemma", "google/gemma", 1),
+        ("local/fixed", "fixed", 2),
+    ]
+    assert found.groups[1] is fallback
+    assert found.asked.name == "asked"
+    assert route.asked.targets[0].model == "*"
+
+
+@pytest.mark.parametrize("good", ["google/gemma-3-4b-it", "a/b", "0rg/v1.5_x:y@z", "Qwen/Qwen3-4B"])
+def test_a_bytez_id_has_two_segments(good: str) -> None:
+    """Organisation and name, from the allowed characters, go through as written."""
+    assert _id(_ANY_BYTEZ.find(f"bytez/{good}")) == f"bytez/{good}"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "gemma",
+        "a/b/c",
+        "/gemma",
+        "google/",
+        "google//gemma",
+        "../gemma",
+        "google/..",
+        "google/.hidden",
+        "google/-x",
+        "google/gemma?x=1",
+        "google/gemma#x",
+        "google/ge%2fmma",
+        "google/gem ma",
+        "google/gemma\n",
+        "google\\gemma",
+        "göogle/gemma",
+        "google/gemma²",
+        "list/models",
+        "request/id",
+    ],
+)
+def test_a_name_that_no_wire_may_carry_is_unknown(bad: str) -> None:
+    """Climbing, escapes, other alphabets, wrong segment counts and Bytez's own routes are refused."""
+    assert _ANY_BYTEZ.find(f"bytez/{bad}") is None
+
+
+@pytest.mark.parametrize(
+    ("model", "segments", "valid"),
+    [
+        ("anything at all", None, True),
+        ("google/gemma", 2, True),
+        ("listing/gemma", 2, True),
+        ("list/gemma", 2, False),
+        ("request/gemma", 2, False),
+        ("google", 2, False),
+        ("google/", 2, False),
+    ],
+)
+def test_valid_model(model: str, segments: int | None, valid: bool) -> None:
+    """None allows any number of segments; else the count, no empty one, no reserved first."""
+    assert valid_model(model, segments) is valid
+
+
+@pytest.mark.parametrize(
+    ("windows", "expected"), [([4000, 8000], 8000), ([4000, None], None), ([None], None), ([], None)]
+)
+def test_a_groups_window_is_its_largest_when_all_are_known(
+    windows: list[int | None], expected: int | None
+) -> None:
+    """One unknown window makes the group's unknown."""
+    made = [target(f"local/{index}", context_window=window) for index, window in enumerate(windows)]
+    assert group(*made).window() == expected

@@ -1,0 +1,238 @@
+"""A scripted world in virtual time: plans in a few words, and a driver that performs the actions.
+
+The driver does what a real one must (an attempt is over at its ``until``, a timer fires at its
+time), and records every event and action with its time, so that tests can look back.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from router.core.chain import step
+from router.core.events import (
+    Action,
+    Cancel,
+    Cancelled,
+    Ended,
+    Event,
+    Finish,
+    FirstContent,
+    GiveUp,
+    Send,
+    SetTimer,
+    Started,
+    TimerFired,
+)
+from router.core.failure import Failure, FailureClass, FallbackList
+from router.core.state import Chain, Phase, Shared
+from router.core.table import Group, Plan, Provider, Route, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+LEAST_S = 0.05
+"""The specification's shortest time worth an attempt."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the specification's table, in words of the tests' own."""
+
+    again: str
+    other: str
+    fallback: str | None
+
+
+_BUSY = Row("hint", "any", "on_error")
+_BROKEN = Row("backoff", "any", "on_error")
+_ELSEWHERE = Row("never", "any", "on_error")
+_ACCOUNT = Row("never", "credential", "on_error")
+
+TABLE: dict[FailureClass, Row] = {
+    FailureClass.RATE_LIMITED: _BUSY,
+    FailureClass.OVERLOADED: _BUSY,
+    FailureClass.SERVER_ERROR: _BROKEN,
+    FailureClass.CONNECTION: _BROKEN,
+    FailureClass.PROTOCOL: _BROKEN,
+    FailureClass.TIMEOUT: _ELSEWHERE,
+    FailureClass.AUTH: _ACCOUNT,
+    FailureClass.PAYMENT: _ACCOUNT,
+    FailureClass.FORBIDDEN: _ELSEWHERE,
+    FailureClass.NOT_FOUND: _ELSEWHERE,
+    FailureClass.UNSUPPORTED: _ELSEWHERE,
+    FailureClass.BAD_REQUEST: Row("never", "none", None),
+    FailureClass.CONTEXT_OVERFLOW: Row("never", "window", "on_context_overflow"),
+    FailureClass.CONTENT_POLICY: Row("never", "none", "on_content_policy"),
+    FailureClass.CANCELLED: Row("never", "none", None),
+}
+"""The specification's table, typed in a second time: what the chain must do, not how it does it."""
+
+
+def target(name: str, **more: Any) -> Target:
+    """A target from its id, ``provider/model``."""
+    provider, model = name.split("/", 1)
+    return Target(id=name, provider=provider, model=model, **more)
+
+
+def group(*targets: Target | str, name: str = "asked", **more: Any) -> Group:
+    """A group of targets; a string is a target of that id."""
+    made = tuple(target(item) if isinstance(item, str) else item for item in targets)
+    return Group(name=name, targets=made, **more)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What an upstream does with one attempt.
+
+    Attributes:
+        failure: None: it answers.
+        after_s: when it ends, seconds after it began.
+        content_s: when a stream's first content comes; None: never before the end.
+    """
+
+    failure: Failure | None = None
+    after_s: float = 1.0
+    content_s: float | None = None
+
+
+@dataclass
+class World:
+    """One request on its way through a chain, in virtual time.
+
+    Attributes:
+        events, actions: everything so far, each with its time.
+        draws: the values of u, one a step, over and over.
+    """
+
+    plan: Plan
+    chain: Chain
+    shared: Shared = field(default_factory=Shared)
+    now: float = 0.0
+    draws: Sequence[float] = (0.5,)
+    events: list[tuple[float, Event]] = field(default_factory=list)
+    actions: list[tuple[float, Action]] = field(default_factory=list)
+
+    def step(self, event: Event, *, after: float = 0.0) -> tuple[Action, ...]:
+        """Tell the chain *event*, *after* seconds from now."""
+        self.now += after
+        u = self.draws[len(self.events) % len(self.draws)]
+        actions = step(self.plan, self.shared, self.chain, event, now=self.now, u=u)
+        self.events.append((self.now, event))
+        self.actions.extend((self.now, action) for action in actions)
+        return actions
+
+    def start(self) -> Send:
+        """Begin; the first attempt."""
+        return self._only_send(self.step(Started()))
+
+    def fail(
+        self, kind: FailureClass, *, after: float = 1.0, hint: float | None = None
+    ) -> Send | SetTimer | GiveUp:
+        """End the running attempt with *kind*; the one action that follows."""
+        failure = Failure(kind=kind, hint_s=hint)
+        actions = self.step(Ended(len(self.chain.attempts), failure), after=after)
+        assert len(actions) == 1
+        assert isinstance(actions[0], Send | SetTimer | GiveUp)
+        return actions[0]
+
+    def fire(self, timer: SetTimer, *, late: float = 0.0) -> tuple[Action, ...]:
+        """Let *timer* fire, *late* seconds after its time."""
+        return self.step(TimerFired(timer.timer), after=timer.at - self.now + late)
+
+    def asked(self, send: object) -> str:
+        """The id of the target that *send* goes to."""
+        assert isinstance(send, Send)
+        return self.chain.route.groups[send.group].targets[send.target].id
+
+    def run(
+        self, script: Callable[[Send], Reply], *, cancel_after: int | None = None
+    ) -> Finish | GiveUp | None:
+        """Drive the request to its end; None when it was cancelled, after *cancel_after* events."""
+        actions = self.step(Started())
+        for count in itertools.count(1):
+            assert count < 1000, "the chain does not end"
+            last = actions[-1] if actions else None
+            if isinstance(last, Finish | GiveUp):
+                return last
+            if cancel_after is not None and count >= cancel_after:
+                self.step(Cancelled())
+                return None
+            actions = self._advance(script)
+        raise AssertionError("unreachable")
+
+    def _advance(self, script: Callable[[Send], Reply]) -> tuple[Action, ...]:
+        """Let the next thing happen that the latest Send or SetTimer leads to."""
+        last = next(action for _, action in reversed(self.actions))
+        if isinstance(last, SetTimer):
+            return self.fire(last)
+        assert isinstance(last, Send)
+        began = self.chain.attempts[-1].started
+        reply = script(last)
+        committed = self.chain.phase is Phase.COMMITTED
+        content_s = reply.content_s if self.chain.stream and not committed else None
+        if content_s is not None and began + content_s <= last.until:
+            return self.step(FirstContent(last.attempt), after=content_s)
+        end, limit = began + reply.after_s, last.ends_at if committed else last.until
+        if limit is not None and end > limit:
+            silent = Failure(kind=FailureClass.TIMEOUT)
+            return self.step(Ended(last.attempt, silent), after=limit - self.now)
+        return self.step(Ended(last.attempt, reply.failure), after=max(end - self.now, 0.0))
+
+    def of(self, kind: type) -> list[tuple[float, Any]]:
+        """The actions of one kind so far, each with its time."""
+        return [(at, action) for at, action in self.actions if isinstance(action, kind)]
+
+    def live(self) -> list[int]:
+        """The attempts that were sent and neither ended nor were cancelled."""
+        ended = {event.attempt for _, event in self.events if isinstance(event, Ended)}
+        ended |= {action.attempt for _, action in self.of(Cancel)}
+        return [send.attempt for _, send in self.of(Send) if send.attempt not in ended]
+
+    @staticmethod
+    def _only_send(actions: tuple[Action, ...]) -> Send:
+        assert len(actions) == 1
+        assert isinstance(actions[0], Send)
+        return actions[0]
+
+
+def world(
+    *groups: Group,
+    lists: Mapping[FallbackList, tuple[int, ...]] | None = None,
+    credentials: Mapping[str, str] | None = None,
+    eligible: Iterable[Iterable[bool]] | None = None,
+    stream: bool = False,
+    timeout_s: float | None = None,
+    draws: Sequence[float] = (0.5,),
+) -> World:
+    """A request asked of the first of *groups*, at time 0; on_error lists all others by default.
+
+    Args:
+        lists: the fallback lists, by indexes into *groups*.
+        credentials: by provider name; absent: one of its own.
+        eligible: for each group and target; None: all.
+        stream: whether a stream is asked for.
+        timeout_s: the request's own; None: the asked group's.
+        draws: the values of u.
+    """
+    names = {item.provider for one in groups for item in one.targets}
+    known = credentials or {}
+    providers = {
+        name: Provider(name=name, adapter="openai", credential=known.get(name, f"env:{name}"))
+        for name in sorted(names)
+    }
+    if lists is None:
+        lists = {FallbackList.ON_ERROR: tuple(range(1, len(groups)))}
+    route = Route(groups=tuple(groups), lists=lists)
+    plan = Plan(digest="0" * 12, providers=providers, routes={groups[0].name: route})
+    chain = Chain(
+        route=route,
+        eligible=tuple(map(tuple, eligible))
+        if eligible is not None
+        else tuple((True,) * len(one.targets) for one in groups),
+        started=0.0,
+        deadline=groups[0].timeout_s if timeout_s is None else timeout_s,
+        stream=stream,
+    )
+    return World(plan=plan, chain=chain, draws=draws)

@@ -1,0 +1,138 @@
+"""Every example does what its README says, run as its README prints it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.examples.readme import EXAMPLES, blocks, run, run_readme, serving
+
+if TYPE_CHECKING:
+    from router.emulator.serve import EmulatorServer
+
+EARTH = re.escape('You said: "What do you know about Earth?"')
+# For each folder what each of its commands prints, servers aside.
+PRINTED: dict[str, list[str]] = {
+    "quickstart": [
+        r"router\.yaml",
+        EARTH,
+        rf"{EARTH}.*max_new_tokens\":200.*\ntarget=bytez/google/gemma-3-4b-it attempts=1\n$",
+        r"x-router-target: bytez/google/gemma-3-4b-it.*\"object\":\"chat\.completion\".*about Earth\?",
+    ],
+    "swap-model": [
+        r"^bytez/google/gemma-3-4b-it says: .*Who are you\?.*\nbytez/Qwen/Qwen3-4B says: .*Who are you\?"
+    ],
+    "weighted-tiers": [
+        (
+            r"^chat     6 of 8 by bytez/google/gemma-3-4b-it\n"
+            r"chat     2 of 8 by bytez/google/gemma-3-12b-it\n"
+            r"fragile  attempt 1: spare/gemma: connection\n"
+            r"fragile  attempt 2: spare/gemma: connection\n"
+            r"fragile  attempt 3: bytez/google/gemma-3-4b-it: ok\n$"
+        )
+    ],
+    "multi-modal": [
+        (
+            r"--- sees: .*image \(image/png, \d+ bytes\).*"
+            r"--- hears: .*audio \(audio/wav, \d+ bytes\).*"
+            r"--- watches: .*video \(video/mp4, \d+ bytes\)"
+        )
+    ],
+    "several-providers": [
+        (
+            r"^cloud    You said: .*\(bytez/google/gemma-3-4b-it ok\)\n"
+            r"at-home  At home you said: Hello!  \(local/gemma ok\)\n"
+            r"either   At home you said: Hello!  \(local/gemma ok\)\n"
+            r"either   You said: .*\(local/gemma connection, bytez/google/gemma-3-4b-it ok\)\n$"
+        )
+    ],
+    "streaming-terminal": [rf"^{EARTH}\n"],
+    "fastapi-service": [r'"answer":"You said:.*"target":"bytez/google/gemma-3-4b-it"}\n' + EARTH],
+    "seed-config": [
+        r"config\.yaml",
+        r"^ChatCompletion\(.*What do you know about earth\?",
+        r'"object":"chat\.completion".*What do you know about earth\?',
+    ],
+    "seed-params": [
+        (
+            r'^From code:\n.*{"max_new_tokens":20,"temperature":0\.5}.*'
+            r'\nFrom config\.yaml:\n.*{"max_new_tokens":20,"temperature":0\.5}'
+        )
+    ],
+    "seed-huggingface": [
+        r'^From code:\n.*{"repetition_penalty":1\.2}.*\nFrom config\.yaml:\n.*{"repetition_penalty":1\.2}'
+    ],
+}
+
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+WITH_CURL = {"quickstart", "fastapi-service", "seed-config"}
+
+
+@pytest.mark.parametrize(
+    "folder", [pytest.param(name, marks=needs_curl) if name in WITH_CURL else name for name in PRINTED]
+)
+def test_a_readme_runs_as_printed(folder: str, environment: dict[str, str]) -> None:
+    """Every command of the README ends with 0 and prints what the README promises."""
+    printed = run_readme(folder, environment)
+    assert len(printed) == len(PRINTED[folder])
+    for text, pattern in zip(printed, PRINTED[folder], strict=True):
+        assert re.search(pattern, text, re.DOTALL), text
+
+
+def test_every_example_is_tested_and_listed() -> None:
+    """A folder without commands, without a test or missing from the list of examples is a mistake."""
+    folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
+    assert folders == PRINTED.keys()
+    assert all(blocks(EXAMPLES / folder / "README.md") for folder in folders)
+    assert set(re.findall(r"\]\(([\w-]+)\)", (EXAMPLES / "README.md").read_text())) == folders
+
+
+def test_ctrl_c_stops_a_stream(bytez_emulator: EmulatorServer, environment: dict[str, str]) -> None:
+    """streaming-terminal: Ctrl-C in the middle of an answer ends the program at once, and politely."""
+    bytez_emulator.fail("google/gemma-3-4b-it", "stream-stall")
+    with subprocess.Popen(
+        ["python", "stream.py"],
+        cwd=EXAMPLES / "streaming-terminal",
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as program:
+        assert program.stdout is not None
+        begin = program.stdout.read(9)
+        program.send_signal(signal.SIGINT)
+        rest, complaints = program.communicate(timeout=20)
+    assert begin == b"You said:"
+    assert rest.endswith(b"\n[stopped]\n")
+    assert (program.returncode, complaints) == (130, b"")
+
+
+@needs_curl
+def test_the_service_answers_errors_with_their_status(
+    bytez_emulator: EmulatorServer, environment: dict[str, str]
+) -> None:
+    """fastapi-service: when every target fails, plain and streamed requests both get an error status."""
+    for model in ("google/gemma-3-4b-it", "Qwen/Qwen3-4B"):
+        bytez_emulator.fail(model, "401")
+    ask = 'curl -s -o /dev/null -w "%{http_code} " "http://127.0.0.1:$UVICORN_PORT/{ask,stream}?question=Hi"'
+    with serving("uvicorn main:app", "fastapi-service", environment) as port:
+        printed = run(ask, "fastapi-service", {**environment, "UVICORN_PORT": port})
+    assert printed == "502 502 "
+
+
+def test_a_server_of_ones_own(environment: dict[str, str]) -> None:
+    """several-providers: with LOCAL_BASE_URL that server is asked, and stays on."""
+    program = (
+        "import os, runpy; from local_server import local_server\n"
+        "with local_server() as url:\n"
+        "    os.environ['LOCAL_BASE_URL'] = url\n"
+        "    runpy.run_path('ask_both.py')\n"
+    )
+    printed = run(f'python -c "{program}"', "several-providers", environment).splitlines()
+    assert len(printed) == 4
+    assert printed[3] == printed[2] == "either   At home you said: Hello!  (local/gemma ok)"
