@@ -52,7 +52,7 @@ class Router:
 
     def __init__(self, config: RouterConfig, *, locate: Locate | None = None) -> None:
         if locate is None:  # Made in Python: its names have not been followed yet.
-            load_data(config.model_dump(exclude_unset=True, warnings=False)).require()
+            load_data(config.model_dump(exclude_unset=True)).require()
         self._engine, make_transport = open_engine(config, locate=locate)
         self._config = config
         self._pools = Pools(make_transport)
@@ -122,6 +122,17 @@ class Router:
         **params: Any,
     ) -> AsyncChatStream: ...
 
+    @overload
+    async def acompletion(
+        self,
+        model: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        stream: bool,
+        router: RouterOptions | None = None,
+        **params: Any,
+    ) -> ChatCompletion | AsyncChatStream: ...
+
     async def acompletion(
         self,
         model: str,
@@ -176,6 +187,17 @@ class Router:
         router: RouterOptions | None = None,
         **params: Any,
     ) -> ChatStream: ...
+
+    @overload
+    def completion(
+        self,
+        model: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        stream: bool,
+        router: RouterOptions | None = None,
+        **params: Any,
+    ) -> ChatCompletion | ChatStream: ...
 
     def completion(
         self,

@@ -66,6 +66,17 @@ def completion(
 ) -> ChatStream: ...
 
 
+@overload
+def completion(
+    model: str,
+    messages: Sequence[Mapping[str, Any]],
+    *,
+    stream: bool,
+    router: RouterOptions | None = None,
+    **params: Any,
+) -> ChatCompletion | ChatStream: ...
+
+
 def completion(
     model: str,
     messages: Sequence[Mapping[str, Any]],
@@ -100,6 +111,17 @@ async def acompletion(
     router: RouterOptions | None = None,
     **params: Any,
 ) -> AsyncChatStream: ...
+
+
+@overload
+async def acompletion(
+    model: str,
+    messages: Sequence[Mapping[str, Any]],
+    *,
+    stream: bool,
+    router: RouterOptions | None = None,
+    **params: Any,
+) -> ChatCompletion | AsyncChatStream: ...
 
 
 async def acompletion(

@@ -27,8 +27,8 @@ from router.core.events import (
 from router.core.failure import Failure, FailureClass
 from router.core.state import Chain, Phase
 from router.errors import RouterClosed, RouterError, StreamInterrupted, UpstreamError, upstream_error
-from router.telemetry.events import RequestRecord, Routing
-from router.telemetry.records import attempt_records, token_count
+from router.telemetry.events import Routing
+from router.telemetry.records import attempt_records, request_record
 from router.transport.base import TransportFailure
 
 if TYPE_CHECKING:
@@ -47,9 +47,10 @@ _DRAIN_S = 0.02
 """Seconds that the end of a HTTP message is waited for, after its stream has said that it is complete."""
 
 
-def _is_bug(cause: BaseException) -> bool:
-    """Whether *cause* is more than the caller's or the router's leaving."""
-    return isinstance(cause, Exception) and not isinstance(cause, RouterClosed)
+def _outcome(cause: BaseException) -> str:
+    """What ended a request: a bug of ours, or that the caller left or the router was closed."""
+    bug = isinstance(cause, Exception) and not isinstance(cause, RouterClosed)
+    return "internal_error" if bug else "cancelled"
 
 
 class _Reader:
@@ -150,7 +151,7 @@ class Run:
         try:
             item = await self._reader.next(self._silence_ends())
         except BaseException as exc:
-            await self._abandon(exc)
+            await self._stop(_outcome(exc))
             raise
         if self._chain.phase is Phase.DONE:  # Closed meanwhile, by another task.
             return None
@@ -172,9 +173,6 @@ class Run:
     async def aclose(self) -> None:
         """Stop the request if it runs, and give back what it holds."""
         await self._stop("cancelled")
-
-    async def _abandon(self, cause: BaseException) -> None:
-        await self._stop("internal_error" if _is_bug(cause) else "cancelled")
 
     async def _stop(self, outcome: str) -> None:
         if self._chain.phase is not Phase.DONE:
@@ -227,7 +225,7 @@ class Run:
             self._tell(error.code)
             raise
         except BaseException as exc:
-            await self._abandon(exc)
+            await self._stop(_outcome(exc))
             raise
 
     def _step(self, event: Event) -> tuple[Action, ...]:
@@ -364,23 +362,20 @@ class Run:
         if self._told:
             return
         self._told = True
-        log, routing, usage = self._engine.log, self.routing, self._usage or {}
+        # A log pipeline of the host's that fails must not cost the caller an answer.
+        with contextlib.suppress(Exception):
+            self._log(outcome)
+
+    def _log(self, outcome: str) -> None:
+        log, routing = self._engine.log, self.routing
         log.request_completed(
-            RequestRecord(
-                request_id=routing.request_id,
-                group=routing.group,
-                caller=self._options.caller,
-                target=routing.target,
-                attempts=len(routing.attempts),
-                cache=routing.cache,
-                stream=self._request.stream,
+            request_record(
+                routing,
                 outcome=outcome,
-                seconds=round(self._clock() - self._chain.started, 6),
-                first_content_s=self._first_content_s,
-                prompt_tokens=token_count(usage, "prompt_tokens"),
-                completion_tokens=token_count(usage, "completion_tokens"),
-                cost=routing.cost,
-                plan=routing.plan,
+                caller=self._options.caller,
+                stream=self._request.stream,
+                usage=self._usage or {},
+                times=(self._clock() - self._chain.started, self._first_content_s),
             )
         )
         if log.debug_wanted():

@@ -221,7 +221,7 @@ class _Compiler:
     def _digest(self, providers: Mapping[str, Provider]) -> str:
         """Over everything that can change a decision: no positions, no order of keys, no secrets."""
         accounts = {
-            name: written.model_dump(mode="json", exclude_none=True, warnings=False)
+            name: written.model_dump(mode="json", exclude_none=True)
             for name, written in self._written.items()
         }
         data = {

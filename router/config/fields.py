@@ -50,6 +50,10 @@ def _passthrough(value: object) -> Literal["any", "known"] | tuple[str, ...]:
     raise units.finding("bad-value", "must be `any`, `known` or a list of param names")
 
 
+def _listed(value: str | tuple[str, ...]) -> str | list[str]:
+    return value if isinstance(value, str) else list(value)
+
+
 def _failure_class(value: object) -> FailureClass:
     if isinstance(value, str) and value in RETRYABLE:
         return FailureClass(value)
@@ -150,6 +154,7 @@ SwitchableNames = Annotated[
 Passthrough = Annotated[
     Literal["any", "known"] | tuple[str, ...],
     PlainValidator(_passthrough),
+    PlainSerializer(_listed),
     WithJsonSchema({"anyOf": [{"enum": ["any", "known"]}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 RetryClass = Annotated[

@@ -131,7 +131,7 @@ class StreamConfig(Settings):
     )
     timeout: Duration | None = optional(
         "Whole stream",
-        "The longest a stream may last after its first content; built in: no limit.",
+        "The longest a whole stream may last, from the request's start; built in: no limit.",
         examples=["10m"],
     )
 

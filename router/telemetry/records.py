@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from router.telemetry.events import AttemptRecord
+from router.telemetry.events import AttemptRecord, RequestRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from router.core.state import Chain
+    from router.telemetry.events import Routing
 
 
 def attempt_records(chain: Chain, statuses: Mapping[int, int], now: float) -> tuple[AttemptRecord, ...]:
@@ -27,11 +28,49 @@ def attempt_records(chain: Chain, statuses: Mapping[int, int], now: float) -> tu
             target=chain.target_of(attempt).id,
             outcome="ok" if attempt.failure is None else attempt.failure.kind.value,
             status=statuses.get(attempt.number),
-            started_s=attempt.started - chain.started,
-            seconds=(now if attempt.ended is None else attempt.ended) - attempt.started,
-            wait_s=attempt.wait_s,
+            started_s=round(attempt.started - chain.started, 6),
+            seconds=round((now if attempt.ended is None else attempt.ended) - attempt.started, 6),
+            wait_s=round(attempt.wait_s, 6),
         )
         for attempt in chain.attempts
+    )
+
+
+def request_record(
+    routing: Routing,
+    *,
+    outcome: str,
+    caller: str | None,
+    stream: bool,
+    usage: Mapping[str, object],
+    times: tuple[float, float | None],
+) -> RequestRecord:
+    """The record of a finished request.
+
+    Args:
+        routing: how it came about.
+        outcome: ``ok``, ``cancelled``, or the code of the error raised.
+        caller: who asked; None when nobody said.
+        stream: whether a stream was asked for.
+        usage: as the upstream gave it; empty when it gave none.
+        times: seconds to the end, and to a stream's first content (None without one).
+    """
+    seconds, first_content_s = times
+    return RequestRecord(
+        request_id=routing.request_id,
+        group=routing.group,
+        caller=caller,
+        target=routing.target,
+        attempts=len(routing.attempts),
+        cache=routing.cache,
+        stream=stream,
+        outcome=outcome,
+        seconds=round(seconds, 6),
+        first_content_s=None if first_content_s is None else round(first_content_s, 6),
+        prompt_tokens=token_count(usage, "prompt_tokens"),
+        completion_tokens=token_count(usage, "completion_tokens"),
+        cost=routing.cost,
+        plan=routing.plan,
     )
 
 

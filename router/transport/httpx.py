@@ -156,8 +156,6 @@ def _verify(settings: TransportSettings) -> ssl.SSLContext | bool:
 def _failure(exc: Exception) -> TransportFailure:
     """Which class an httpx2 error belongs to. Connect time-outs are connection failures."""
     detail = type(exc).__name__
-    if isinstance(exc, httpx.ReadTimeout | httpx.WriteTimeout | httpx.PoolTimeout):
-        return TransportFailure(FailureClass.TIMEOUT, detail)
     if isinstance(exc, httpx.DecodingError | httpx.LocalProtocolError):
         return TransportFailure(FailureClass.PROTOCOL, detail)
     if isinstance(exc, httpx.RemoteProtocolError):

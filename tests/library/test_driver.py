@@ -404,6 +404,18 @@ async def test_cancelled_request_is_stopped(up: Upstream) -> None:
         assert await asyncio.to_thread(up.left.wait, 5)
 
 
+async def test_cancelled_while_waiting_for_a_chunk(up: Upstream) -> None:
+    """Who stops waiting for the next chunk has left the stream: it is closed upstream and over."""
+    up.script(stream(SAY, end="hang"))
+    async with open_router(up) as router:
+        answer = await router.acompletion("g", MESSAGES, stream=True)
+        await anext(answer)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(answer), 0.02)
+        assert await asyncio.to_thread(up.left.wait, 5)
+        assert [piece async for piece in answer] == []
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_cancelled_at_every_turn(up: Upstream, streamed: bool) -> None:
     """Cancelled after any number of loop turns, no connection stays in use and no task is left."""

@@ -186,3 +186,18 @@ def test_silent_by_default(up: Upstream) -> None:
     source = textwrap.dedent(code)
     ran = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert (ran.stdout, ran.stderr) == ("", "")
+
+
+def test_a_broken_pipeline_of_the_host_costs_no_answer(up: Upstream) -> None:
+    """What the host does with a log line cannot fail a request."""
+
+    def broken(_logger: Any, _level: str, _event: Any) -> Any:
+        raise ValueError("the host's processor is broken")
+
+    structlog.configure(processors=[broken])
+    up.script(GOOD)
+    try:
+        with open_router(up) as router:
+            assert router.completion("g", MESSAGES).choices[0].message.content == ANSWER
+    finally:
+        structlog.reset_defaults()

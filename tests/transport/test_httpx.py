@@ -438,6 +438,22 @@ async def test_cancelled_at_every_step(up: Upstream, transport: HttpxTransport) 
     assert b"hi" in await exchange()
 
 
+async def test_cancelled_while_closing(up: Upstream, transport: HttpxTransport) -> None:
+    """Cancelled at any turn of closing an unread reply, the connection goes all the same."""
+    up.script(raw(CHUNKED + framed(b"x"), end="hang"))
+    for turns in range(6):
+        response = await transport.send(post(up.url), soon())
+        task = asyncio.create_task(response.aclose())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await response.aclose()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert in_use(transport) == (0, 0), turns
+
+
 def _until(condition: Any) -> None:
     deadline = time.monotonic() + 10
     while not condition():
