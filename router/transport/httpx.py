@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from types import AsyncGeneratorType
 from typing import TYPE_CHECKING, Any
 
 import httpx2 as httpx
@@ -16,7 +17,7 @@ from router.transport.base import TransportFailure, TransportSettings
 from router.types import FailureClass, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from router.adapters.base import UpstreamRequest
 
@@ -43,7 +44,8 @@ class HttpxResponse:
         }
         self._response = response
         self._left = max_bytes
-        self._pieces: AsyncIterator[bytes] | None = None
+        self._pieces: AsyncGenerator[bytes] | None = None
+        self._read = False
 
     async def read(self, until: float) -> bytes:
         """The whole decoded body; see UpstreamResponse."""
@@ -54,6 +56,8 @@ class HttpxResponse:
 
     async def next(self, until: float) -> bytes | None:
         """The next piece of the decoded body; see UpstreamResponse."""
+        if self._read:
+            return None
         if self._pieces is None:
             self._pieces = self._response.aiter_bytes()
         try:
@@ -63,17 +67,27 @@ class HttpxResponse:
             raise TransportFailure(FailureClass.TIMEOUT, "the body did not arrive in time") from None
         except _ERRORS as exc:
             raise _failure(exc) from exc
-        if piece is not None:
-            self._left -= len(piece)
-            if self._left < 0:
-                raise TransportFailure(FailureClass.PROTOCOL, "the reply is larger than max_reply")
+        if piece is None:
+            self._pieces, self._read = None, True
+            return None
+        self._left -= len(piece)
+        if self._left < 0:
+            raise TransportFailure(FailureClass.PROTOCOL, "the reply is larger than max_reply")
         return piece
 
     async def aclose(self) -> None:
         """Release the connection; see UpstreamResponse."""
-        if not self._response.is_closed:
+        if self._pieces is not None or not self._response.is_closed:
             # httpx2 shields its cleaning up from anyio's cancellation, not from asyncio's.
-            await asyncio.shield(asyncio.ensure_future(self._response.aclose()))
+            await asyncio.shield(asyncio.ensure_future(self._close()))
+
+    async def _close(self) -> None:
+        pieces, self._pieces = self._pieces, None
+        await self._response.aclose()
+        # Left to the collector it would be closed by a task of the loop's; while another task reads
+        # from it, closing it is that task's business.
+        if isinstance(pieces, AsyncGeneratorType) and not pieces.ag_running:
+            await pieces.aclose()
 
 
 class HttpxTransport:
