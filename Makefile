@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= examples/quickstart/router.yaml
 ASK ?= What do you know about Earth?
+# A question is text: make must not expand a dollar in it.
+override ASK := $(value ASK)
 export ASK
 
 .PHONY: demo serve test check schema clean install
@@ -36,7 +38,7 @@ schema: install
 # Skips are counted and named at the end; ROUTER_TEST_ALL=1 turns each into a failure.
 test: check
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses 2 --dist worksteal
+	$(BIN)/coverage run -m pytest --numprocesses 4 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under 95 --skip-covered --skip-empty
 	$(BIN)/coverage report --fail-under 100 --include 'router/core/*' --show-missing

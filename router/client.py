@@ -238,7 +238,7 @@ class Router:
             raise RouterClosed
         options = _checked_options(options)
         request = chat_request(
-            self._engine.plan,
+            self._engine.routes,
             self._engine.adapters,
             model=model,
             messages=messages,

@@ -15,6 +15,7 @@ from router.config.secrets import UnusableSecret, resolve, unencrypted, url_prob
 from router.core.state import Shared
 from router.loops import ForkLock
 from router.plan import adapter_of, compile_plan, nowhere
+from router.routes import Routes
 from router.telemetry.log import Log
 from router.telemetry.scrub import Scrubber
 from router.transport.base import TransportSettings
@@ -38,6 +39,7 @@ class Engine:
     """What every request of one opened router shares."""
 
     plan: Plan
+    routes: Routes
     adapters: Mapping[str, Adapter]
     scrubber: Scrubber
     log: Log
@@ -68,6 +70,7 @@ def open_engine(
     opener.diagnostics.raise_errors()
     engine = Engine(
         plan=plan,
+        routes=Routes(plan),
         adapters={
             name: build(provider.adapter, upstreams[name]) for name, provider in plan.providers.items()
         },

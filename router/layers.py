@@ -14,7 +14,7 @@ from router.config.diagnostics import Diagnostics, Path, Place
 from router.core.table import Bound, Policy, Setting
 
 if TYPE_CHECKING:
-    from router.config.models import ParamSettings
+    from router.config.models import BoundConfig, ParamSettings
 
 Locate = Callable[[Path], Place]
 """Where a key of the config is written."""
@@ -49,11 +49,11 @@ class ParamLayers:
             if written is None:
                 merged.clear()
                 continue
-            for name, value, source in self._canonical(layer, field, written):
+            for name, value, path in self._canonical(layer, field, written):
                 if value is None:
                     merged.pop(name, None)
                 else:
-                    merged[name] = Setting(value, source, layer.level)
+                    merged[name] = Setting(value, self._source(path), layer.level)
         return merged
 
     def _bounds(self, layers: Sequence[Layer]) -> dict[str, Bound]:
@@ -62,19 +62,23 @@ class ParamLayers:
             if written is None:
                 merged.clear()
                 continue
-            for name, bound, source in self._canonical(layer, "bounds", written):
+            for name, bound, path in self._canonical(layer, "bounds", written):
                 if bound is None:
                     merged.pop(name, None)
-                    continue
-                known = merged.get(name, Bound())
-                said = {key: getattr(bound, key) for key in bound.model_fields_set}
-                merged[name] = Bound(
-                    min=said.get("min", known.min),
-                    max=said.get("max", known.max),
-                    on_violation=said.get("on_violation", known.on_violation) or "clamp",
-                    source=source,
-                )
+                else:
+                    merged[name] = self._bound(merged.get(name, Bound()), bound, path)
         return {name: bound for name, bound in merged.items() if (bound.min, bound.max) != (None, None)}
+
+    def _bound(self, known: Bound, written: BoundConfig, path: Path) -> Bound:
+        """*known* with what *written* says on top, each limit with its own place."""
+        said = {key: getattr(written, key) for key in written.model_fields_set}
+        return Bound(
+            min=said.get("min", known.min),
+            max=said.get("max", known.max),
+            on_violation=said.get("on_violation", known.on_violation) or "clamp",
+            min_source=self._source((*path, "min")) if "min" in said else known.min_source,
+            max_source=self._source((*path, "max")) if "max" in said else known.max_source,
+        )
 
     def _drop(self, layers: Sequence[Layer]) -> dict[str, str]:
         dropped: dict[str, str] = {}
@@ -85,8 +89,8 @@ class ParamLayers:
 
     def _canonical(
         self, layer: Layer, field: str, written: Mapping[str, Any]
-    ) -> Iterator[tuple[str, Any, str]]:
-        """(canonical name, value, source) of a layer; synonyms that contradict each other are reported."""
+    ) -> Iterator[tuple[str, Any, Path]]:
+        """(canonical name, value, path) of a layer; synonyms that contradict each other are reported."""
         result = canonical(written)
         for conflict in result.conflicts:
             path = (*layer.path, field, conflict.second)
@@ -99,7 +103,7 @@ class ParamLayers:
             )
         names = {name: spelling for spelling, name in result.renames}
         for name, value in result.params.items():
-            yield name, value, self._source((*layer.path, field, names.get(name, name)))
+            yield name, value, (*layer.path, field, names.get(name, name))
 
     def _source(self, path: Path) -> str:
         place = self._locate(path)

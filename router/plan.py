@@ -271,7 +271,9 @@ def _plain(value: Any) -> Any:
         return {"force": _plain(value.force), "bounds": _plain(value.bounds), "drop": sorted(value.drop)}
     if is_dataclass(value) and not isinstance(value, type):
         return {
-            item.name: _plain(getattr(value, item.name)) for item in fields(value) if item.name != "source"
+            item.name: _plain(getattr(value, item.name))
+            for item in fields(value)
+            if not item.name.endswith("source")
         }
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from router.adapters.base import ChatCall
 from router.adapters.params import RESERVED, canonical
 from router.core.failure import FallbackList
-from router.core.merge import REQUEST, LedgerEntry, Merged, Violation, combine, fit, merge, unfinite
+from router.core.merge import REQUEST, LedgerEntry, Merged, Violation, combine, fit, merge
 from router.errors import InvalidRequest, UnknownModel
+from router.plainjson import json_problem
 
 if TYPE_CHECKING:
     from router.adapters.base import Adapter
-    from router.core.table import Group, Plan, Route, Target
+    from router.core.table import Group, Route, Target
+    from router.routes import Routes
 
 MAX_MESSAGES = 10_000
 """More messages than this in one request are refused."""
@@ -70,16 +72,19 @@ class ChatRequest:
         merged = self.merged(group, target)
         provider = self.route.groups[group].targets[target].provider
         adapter = adapters[provider]
-        sent = [
-            LedgerEntry(name, "sent_as", f"provider {provider}", adapter.wire_name(name))
-            for name in merged.params
-            if adapter.wire_name(name) != name
-        ]
+        wire = f"provider {provider}"
+        sent = []
+        for name, value in merged.params.items():
+            spelt = adapter.sends(name, value)
+            if spelt is None:
+                sent.append(LedgerEntry(name, "idle", wire, value))
+            elif spelt != name:
+                sent.append(LedgerEntry(name, "sent_as", wire, spelt))
         return (*renamed, *merged.ledger, *sent)
 
 
 def chat_request(
-    plan: Plan,
+    routes: Routes,
     adapters: Mapping[str, Adapter],
     *,
     model: object,
@@ -93,7 +98,7 @@ def chat_request(
         UnknownModel: *model* names no group, alias or wildcard.
         InvalidRequest: a field is missing, malformed or reserved, or no target can carry the request.
     """
-    route = find_route(plan, model)
+    route = find_route(routes, model)
     given, renames = _caller_params(params)
     request = ChatRequest(
         route=route, messages=_checked_messages(messages), params=given, renames=renames, stream=stream
@@ -102,7 +107,7 @@ def chat_request(
     return request
 
 
-def find_route(plan: Plan, model: object) -> Route:
+def find_route(routes: Routes, model: object) -> Route:
     """The route for an asked model.
 
     Raises:
@@ -111,13 +116,13 @@ def find_route(plan: Plan, model: object) -> Route:
     """
     if not isinstance(model, str) or not model:
         raise InvalidRequest("model must be the name of a model group, a string", param="model")
-    route = plan.find(model)
+    route = routes.find(model)
     if route is not None:
         return route
     shown = model if len(model) <= _SHOWN_CHARS else model[: _SHOWN_CHARS - 1] + "…"
     # Comparing with every name of a huge config would make a typo expensive for the service.
-    near = difflib.get_close_matches(shown, plan.names[:1000], n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; known: {_some(plan.names)}"
+    near = difflib.get_close_matches(shown, routes.plan.names[:1000], n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; known: {_some(routes.plan.names)}"
     raise UnknownModel(f"no model group is named {shown!r}{hint}", param="model")
 
 
@@ -132,8 +137,9 @@ def _caller_params(params: Mapping[str, Any]) -> tuple[Mapping[str, Any], Sequen
             raise InvalidRequest(
                 f"{name} may not be set by a caller; it belongs in the config file", param=name
             )
-        if unfinite(value):
-            raise InvalidRequest(f"{name} must hold finite numbers and no more than 32 levels", param=name)
+        problem = json_problem(value)
+        if problem is not None:
+            raise InvalidRequest(f"{name} {problem}", param=name)
     result = canonical(given)
     for conflict in result.conflicts:
         raise InvalidRequest(
@@ -154,6 +160,9 @@ def _checked_messages(messages: object) -> Sequence[Mapping[str, Any]]:
             raise InvalidRequest(f"{where} must be an object with role and content", param=where)
         if not isinstance(message.get("role"), str):
             raise InvalidRequest(f"{where}.role must be a string such as 'user'", param=f"{where}.role")
+        problem = json_problem(message)
+        if problem is not None:
+            raise InvalidRequest(f"{where} {problem}", param=where)
         content = message.get("content")
         if content is not None and not isinstance(content, str | list | tuple):
             raise InvalidRequest(
@@ -188,21 +197,22 @@ def _settle_eligibility(request: ChatRequest, adapters: Mapping[str, Adapter]) -
     # Without an attempt nothing but on_error can lead to another group.
     first = (0, *route.lists.get(FallbackList.ON_ERROR, ()))
     if not any(any(request.eligible[index]) for index in first):
-        raise _refused(route.asked, problems)
+        raise _refused(route, problems)
 
 
-def _refused(asked: Group, problems: Sequence[Violation]) -> InvalidRequest:
+def _refused(route: Route, problems: Sequence[Violation]) -> InvalidRequest:
     """Why no target may serve: what every target refuses is named alone, else all that stand in the way."""
     first = problems[0]
     if first.message:
         return InvalidRequest(first.message, param=first.param)
-    names = list(dict.fromkeys(problem.param for problem in problems if not problem.message))
-    together = " together" if names[1:] else ""
-    return InvalidRequest(
-        f"no target of {asked.name!r} can carry {', '.join(names)}{together}; leave it out, or let the "
-        f"config drop it with `unsupported: drop`",
-        param=names[0],
-    )
+    names = sorted({problem.param for problem in problems if not problem.message})
+    what = f"no target of {route.asked.name!r} can carry {', '.join(names)}"
+    if names[1:]:  # Each may have its carrier, but no target carries all.
+        return InvalidRequest(f"{what} together; leave out what you need least", param=names[0])
+    if all(target.drop_unsupported for group in route.groups for target in group.targets):
+        return InvalidRequest(f"{what}; leave it out", param=names[0])
+    advice = "leave it out, or let the config drop it with `unsupported: drop`"
+    return InvalidRequest(f"{what}; {advice}", param=names[0])
 
 
 def _droppable(groups: Sequence[Group], uncarried: Mapping[str, set[str]]) -> frozenset[str]:

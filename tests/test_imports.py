@@ -20,7 +20,7 @@ _BASE = {"types", "errors"}
 _CORE = {"core", *_BASE}
 _SIDES = {"cache", "adapters", "transport", "telemetry"}
 _PLAN = {"plan", "layers", "config", "adapters", *_CORE}
-_CLIENT = {"client", "default", "driver", "engine", "loops", "request", "streams"}
+_CLIENT = {"client", "default", "driver", "engine", "loops", "plainjson", "request", "routes", "streams"}
 _UNDER = {*_CLIENT, *_PLAN, *_SIDES}
 _MAY: dict[str, set[str]] = {
     "types": set(),

@@ -147,8 +147,8 @@ class Adapter(Protocol):
         """Whether this wire can carry the canonical *param* with this *value*."""
         ...
 
-    def wire_name(self, param: str) -> str:
-        """The name under which this wire carries the canonical *param*."""
+    def sends(self, param: str, value: object) -> str | None:
+        """The name under which a carried *param* goes up; None when it asks for nothing and is not sent."""
         ...
 
     def refuses(self, call: ChatCall) -> str | None:

@@ -14,7 +14,7 @@ from router.adapters.bytez_messages import native_messages
 from router.adapters.bytez_reply import Answer, cost_of, is_suspect, read_answer
 from router.adapters.bytez_stream import NativeDecoder
 from router.adapters.errors import broken, error_info
-from router.adapters.params import KNOWN_CHAT, native_carries, native_params
+from router.adapters.params import native_carries, native_params
 from router.adapters.shapes import (
     COMPLETION,
     HeaderList,
@@ -59,10 +59,9 @@ class BytezAdapter:
         """Whether the native wire can carry the canonical *param* with this *value*."""
         return native_carries(param, value, self._upstream.passthrough)
 
-    def wire_name(self, param: str) -> str:
-        """The native name of the canonical *param*."""
-        known = KNOWN_CHAT.get(param)
-        return known.name if known is not None and known.name is not None else param
+    def sends(self, param: str, value: object) -> str | None:
+        """The native name of *param*; None when its value asks for nothing."""
+        return next(iter(native_params({param: value})), None)
 
     def refuses(self, call: ChatCall) -> str | None:
         """Why the native wire cannot carry *call*, as ``field: reason``; None when it can."""

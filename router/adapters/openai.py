@@ -60,8 +60,9 @@ class OpenAIAdapter:
         del value  # The server judges values.
         return param in KNOWN_CHAT or self._passthrough is None or param in self._passthrough
 
-    def wire_name(self, param: str) -> str:
-        """OpenAI's name of the canonical *param*, as this server knows it."""
+    def sends(self, param: str, value: object) -> str | None:
+        """OpenAI's name of *param*, as this server knows it."""
+        del value
         return self._limit_name if param == "max_tokens" else param
 
     def refuses(self, call: ChatCall) -> str | None:  # noqa: ARG002 - the seam's signature
@@ -74,7 +75,7 @@ class OpenAIAdapter:
         if call.stream:
             body["stream"] = True
         for name, value in call.params.items():
-            body[self.wire_name(name)] = value
+            body[self._limit_name if name == "max_tokens" else name] = value
         if not call.stream:
             body.pop("stream_options", None)  # OpenAI refuses it without stream.
         return UpstreamRequest("POST", self._url, self._headers, dump(body))

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from router.core.table import concrete_model
+from router.core.wildcards import WildcardIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 MAX_NAME: Final = 256
 MAX_STARS: Final = 1
 MAX_WILDCARDS: Final = 1_000
-MAX_ALIKE: Final = 100  # Wildcards that begin alike are tried one by one.
+MAX_ALIKE: Final = 100
+SEGMENTS: Final = {"bytez": 2}
+"""Adapter → parts of its model ids, which for Bytez are org/name; other servers' have any number."""
 
 SEGMENT: Final = r"[A-Za-z0-9][A-Za-z0-9_.:@-]*"
 PROVIDER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_STANDS_FOR = rf"({SEGMENT}(?:/{SEGMENT})*)"
+_STANDS_FOR = re.compile(rf"{SEGMENT}(?:/{SEGMENT})*")
 _SEGMENT = re.compile(SEGMENT)
 
 
 def usable_name(name: str) -> bool:
     """Whether *name* can be a group's, a profile's or a caller's: printable, trimmed, at most 256 long."""
     return 0 < len(name) <= MAX_NAME and name.isprintable() and name == name.strip()
-
-
-def pattern(name: str) -> re.Pattern[str]:
-    """What a wildcard's name matches; the ``*`` is a capturing group and may span ``/``."""
-    return re.compile(_STANDS_FOR.join(re.escape(part) for part in name.split("*")))
 
 
 def literal_length(name: str) -> int:
@@ -56,46 +57,73 @@ def bytez_problem(model: str) -> str | None:
     return None
 
 
-@dataclass(slots=True)
-class Names:
-    """Looks names up.
+class Resolved(NamedTuple):
+    """What a name means.
 
     Attributes:
-        groups: every group's name, wildcards included.
-        aliases: alias → group.
+        group: the group's name; None when the name means nothing.
+        problem: why the wildcard that the name falls to cannot serve it; None otherwise.
     """
 
-    groups: frozenset[str]
-    aliases: dict[str, str] = field(default_factory=dict)
-    _wildcards: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    _compiled: dict[str, re.Pattern[str]] = field(default_factory=dict)
+    group: str | None
+    problem: str | None = None
 
-    def __post_init__(self) -> None:
-        for name in self.groups:
-            if name.count("*") == MAX_STARS:
-                self._wildcards[name.partition("*")[0]].append(name)
 
-    def resolve(self, name: str) -> str | None:
-        """The group that a caller's *name* means; None when there is none.
+class Model(NamedTuple):
+    """A target of a wildcard: its model id, and how many segments its wire wants (None: any number)."""
+
+    id: str
+    segments: int | None
+
+
+_NOTHING: Final = Resolved(None)
+
+
+class Names:
+    """Looks names up, as the plan does for a request: ``router.core.table``.
+
+    Args:
+        groups: every group's name, wildcards included.
+        targets: the targets of each wildcard, as far as they are well written.
+    """
+
+    def __init__(self, groups: Iterable[str], targets: Mapping[str, Sequence[Model]]) -> None:
+        self.aliases: dict[str, str] = {}
+        self._groups = frozenset(groups)
+        self._targets = targets
+        self._wildcards = WildcardIndex(name for name in self._groups if name.count("*") == MAX_STARS)
+        self._known: dict[str, Resolved] = {}
+
+    def resolve(self, name: str) -> Resolved:
+        """The group that a caller's *name* means. All aliases must be known by now.
 
         A wildcard's own name, with its ``*``, is nothing that a caller can ask for.
         """
-        if "*" in name or len(name) > MAX_NAME:
-            return None
-        if name in self.groups:
-            return name
-        if name in self.aliases:
-            return self.aliases[name]
-        matches = [
-            wildcard
-            for prefix, wildcards in self._wildcards.items()
-            if name.startswith(prefix)
-            for wildcard in wildcards
-            if name.endswith(wildcard[len(prefix) + 1 :]) and self._pattern(wildcard).fullmatch(name)
-        ]
-        return max(matches, key=literal_length, default=None)
+        if name not in self._known:
+            self._known[name] = self._resolve(name)
+        return self._known[name]
 
-    def _pattern(self, wildcard: str) -> re.Pattern[str]:
-        if wildcard not in self._compiled:
-            self._compiled[wildcard] = pattern(wildcard)
-        return self._compiled[wildcard]
+    def _resolve(self, name: str) -> Resolved:
+        if "*" in name or len(name) > MAX_NAME:
+            return _NOTHING
+        if name in self._groups:
+            return Resolved(name)
+        if name in self.aliases:
+            return Resolved(self.aliases[name])
+        match = self._wildcards.match(name)
+        if match is None:
+            return _NOTHING
+        wildcard, star = match
+        for model, segments in self._targets.get(wildcard, ()):
+            if concrete_model(model, star, segments) is None:
+                return Resolved(None, f"`{wildcard}` matches it, but {_problem(model, star, segments)}")
+        return Resolved(wildcard)
+
+
+def _problem(model: str, star: str, segments: int | None) -> str:
+    """Why ``concrete_model`` gives None, in words."""
+    if not _STANDS_FOR.fullmatch(star):
+        return "`*` stands only for letters, digits and `. _ - : @`, in segments parted by `/`"
+    made = model.replace("*", star)
+    known = bytez_problem(made) if segments == SEGMENTS["bytez"] else None
+    return f"the Bytez model `{made}` {known}" if known else f"no model can be called `{made}`"

@@ -7,11 +7,13 @@ the config's layers beforehand). Names are canonical here; ``adapters.params`` m
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from router.core.table import LEVELS, Bound, Policy, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 REQUEST = "request"
 """The source of what the caller gave."""
@@ -27,7 +29,8 @@ class LedgerEntry:
     Attributes:
         param: canonical name.
         action: ``default``, ``renamed``, ``forced``, ``clamped``, ``dropped``, ``unsupported`` (left
-            out: the target's wire cannot carry it) or ``sent_as`` (the wire has its own name for it).
+            out: the target's wire cannot carry it), ``idle`` (not sent: the value asks for nothing,
+            or the router sees to it) or ``sent_as`` (the wire has its own name for it).
         source: ``file:line`` of the setting that did it, ``request``, or the provider.
         value: the value that goes up; None for what is left out; for ``renamed`` the name that
             was written, for ``sent_as`` the name on the wire.
@@ -90,7 +93,8 @@ def _stricter(first: Bound, second: Bound) -> Bound:
         min=low.min if low else None,
         max=high.max if high else None,
         on_violation="error" if "error" in (first.on_violation, second.on_violation) else "clamp",
-        source=(high or low or first).source,
+        min_source=low.min_source if low else "",
+        max_source=high.max_source if high else "",
     )
 
 
@@ -135,9 +139,10 @@ def _hold(merged: Merged, name: str, bound: Bound) -> None:
         absent = _value_when_absent(name, bound)
         if absent is not None:
             merged.params[name] = absent
-            merged.ledger.append(LedgerEntry(name, "clamped", bound.source, absent))
+            merged.ledger.append(LedgerEntry(name, "clamped", _clamped_by(bound, absent), absent))
         return
-    if isinstance(value, bool) or not isinstance(value, int | float) or unfinite(value):
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not finite:
         merged.violations.append(Violation(name, f"{name} must be a number ({_limits(bound)})"))
         return
     fitting = _clamp(value, bound)
@@ -147,7 +152,7 @@ def _hold(merged: Merged, name: str, bound: Bound) -> None:
         merged.violations.append(Violation(name, f"{name} must be {_limits(bound)}"))
         return
     merged.params[name] = fitting
-    merged.ledger.append(LedgerEntry(name, "clamped", bound.source, fitting))
+    merged.ledger.append(LedgerEntry(name, "clamped", _clamped_by(bound, fitting), fitting))
 
 
 def _value_when_absent(name: str, bound: Bound) -> float | None:
@@ -166,6 +171,11 @@ def _clamp(value: float, bound: Bound) -> float:
     if bound.max is not None and value > bound.max:
         value = bound.max
     return value
+
+
+def _clamped_by(bound: Bound, value: float) -> str:
+    """Where the limit is written that made a value *value*."""
+    return bound.max_source if value == bound.max else bound.min_source
 
 
 def _limits(bound: Bound) -> str:
@@ -203,14 +213,3 @@ def fit(merged: Merged, carries: Callable[[str, object], bool], *, drop: frozens
 def _set_by(merged: Merged, name: str) -> str:
     """The source of the setting that gave *name*, a param the caller did not give, its value."""
     return next(entry.source for entry in reversed(merged.ledger) if entry.param == name)
-
-
-def unfinite(value: object, depth: int = 32) -> bool:
-    """Whether *value* holds NaN or an infinity, which JSON cannot carry, or is nested beyond *depth*."""
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    if isinstance(value, Mapping):
-        return depth == 0 or any(unfinite(item, depth - 1) for item in value.values())
-    if isinstance(value, list | tuple):
-        return depth == 0 or any(unfinite(item, depth - 1) for item in value)
-    return False

@@ -40,12 +40,17 @@ LEVELS = ("defaults", "provider", "profile", "group", "target")
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Limits of one numeric param; None means unbounded on that side."""
+    """Limits of one numeric param; None means unbounded on that side.
+
+    Attributes:
+        min_source, max_source: where each limit is written, ``file:line``.
+    """
 
     min: float | None = None
     max: float | None = None
     on_violation: Literal["clamp", "error"] = "clamp"
-    source: str = ""
+    min_source: str = ""
+    max_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,15 +234,21 @@ class Plan:
 
 def concrete(group: Group, star: str, providers: Mapping[str, Provider]) -> Group | None:
     """*group* with ``*`` in its targets replaced by *star*; None for a name that no wire may carry."""
-    if not _SEGMENTS.fullmatch(star):
-        return None
     targets = []
     for target in group.targets:
-        model = target.model.replace("*", star)
-        if not valid_model(model, providers[target.provider].segments):
+        model = concrete_model(target.model, star, providers[target.provider].segments)
+        if model is None:
             return None
         targets.append(replace(target, model=model, id=f"{target.provider}/{model}"))
     return replace(group, targets=tuple(targets))
+
+
+def concrete_model(model: str, star: str, segments: int | None) -> str | None:
+    """*model* with ``*`` replaced by *star*; None when the wire (``valid_model``) may not carry it."""
+    if not _SEGMENTS.fullmatch(star):
+        return None
+    made = model.replace("*", star)
+    return made if valid_model(made, segments) else None
 
 
 def valid_model(model: str, segments: int | None) -> bool:

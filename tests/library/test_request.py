@@ -4,14 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from router import errors
+from router import Router, errors
+from router.emulator.serve import EmulatorServer
 from router.types import RouterOptions
 from tests.library.upstream import MESSAGES, OK, Upstream, open_router
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from router import Router
 
 
 @pytest.fixture
@@ -47,6 +46,10 @@ def router(up: Upstream) -> Iterator[Router]:
         ({"repetition_penalty": 1.1}, "repetition_penalty", "no target of 'g' can carry"),
         ({"zz": 1, "aa": 2}, "aa", "aa, zz together"),
         ({"model": "bounded", "temperature": 2}, "temperature", "at most 1"),
+        ({"foo": 2**70}, "foo", "64 bits"),
+        ({"foo": object()}, "foo", "object, which is not JSON"),
+        ({"stop": ["\ud800"]}, "stop", "surrogate"),
+        ({"messages": [{"role": "user", "content": "\ud800"}]}, "messages[0]", "surrogate"),
         ({"router": {"timeout": 1}}, "router", "RouterOptions"),
         ({"router": RouterOptions(timeout=0)}, "router.timeout", "above 0"),
         ({"router": RouterOptions(timeout=float("nan"))}, "router.timeout", "above 0"),
@@ -186,3 +189,34 @@ def test_messages_are_not_changed(router: Router) -> None:
     router.completion("g", messages, **params)
     assert messages == [{"role": "user", "content": [{"type": "text", "text": "x"}]}]
     assert params == {"metadata": {"a": "b"}, "stop": ["x"]}
+
+
+def test_advice_is_given_only_where_it_helps(up: Upstream, two: Upstream) -> None:
+    """A config that already drops what no target carries is not told to."""
+    models = {"g": {"targets": ["p1/m", "p2/m"], "unsupported": "drop"}}
+    providers = {
+        "p1": {"adapter": "openai", "base_url": up.url, "passthrough": ["aa"]},
+        "p2": {"adapter": "openai", "base_url": two.url, "passthrough": ["zz"]},
+    }
+    with (
+        open_router(up, models=models, providers=providers) as router,
+        pytest.raises(errors.InvalidRequest, match="aa, zz together; leave out what you need least"),
+    ):
+        router.completion("g", MESSAGES, zz=1, aa=2)
+
+
+def test_ledger_tells_what_was_sent_and_what_was_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A param under another name on the wire, and one whose value asks for nothing, are told apart."""
+    with EmulatorServer() as bytez:
+        monkeypatch.setenv("BYTEZ_API_KEY", "ledger-key-1234")
+        monkeypatch.setenv("BYTEZ_BASE_URL", bytez.base_url)
+        with Router.from_yaml("version: 1\nmodels:\n  g: bytez/a/b\n") as router:
+            reply = router.completion("g", MESSAGES, n=1, frequency_penalty=0, max_tokens=5, top_k=3)
+        (sent,) = [item["body"] for item in bytez.requests()]
+    steps = [(entry.param, entry.action, entry.value) for entry in reply.routing.params]
+    assert sent["params"] == {"max_new_tokens": 5, "top_k": 3}
+    assert steps == [
+        ("n", "idle", 1),
+        ("frequency_penalty", "idle", 0),
+        ("max_tokens", "sent_as", "max_new_tokens"),
+    ]
