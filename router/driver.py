@@ -339,7 +339,8 @@ class Run:
         """The error for a chain that gave up before any content was delivered."""
         failures = self._failures()
         tried = ", ".join(f"{record.target}: {record.outcome}" for record in self.routing.attempts)
-        what = f"{len(failures)} attempts ({tried})" if failures else "the time ran out before any attempt"
+        made = "1 attempt" if len(failures) == 1 else f"{len(failures)} attempts"
+        what = f"{made} ({tried})" if failures else "the time ran out before any attempt"
         hints = [failure.hint_s for failure in failures if failure.hint_s is not None]
         return upstream_error([failure.kind for failure in failures])(
             f"{self.routing.group!r} was not answered: {what}",

@@ -14,7 +14,7 @@ from router.config.models import ProviderConfig
 from router.config.secrets import UnusableSecret, resolve, unencrypted, url_problem
 from router.core.state import Shared
 from router.loops import ForkLock
-from router.plan import adapter_of, compile_plan, nowhere
+from router.plan import adapter_of, compile_plan, nowhere, passthrough_of
 from router.routes import Routes
 from router.telemetry.log import Log
 from router.telemetry.scrub import Scrubber
@@ -111,7 +111,6 @@ class _Opener:
                 "a credential would travel unencrypted to another machine",
                 "use https, or set `insecure_http: true`",
             )
-        passthrough = written.passthrough or ("any" if adapter == "bytez" else "known")
         return Upstream(
             provider=name,
             base_url=base_url,
@@ -119,9 +118,7 @@ class _Opener:
             provider_key=provider_key,
             headers=headers,
             auto_scale=bool(written.auto_scale),
-            passthrough=None
-            if passthrough == "any"
-            else frozenset(() if passthrough == "known" else passthrough),
+            passthrough=passthrough_of(self._providers.get(name)),
         )
 
     def transport(self, name: str, upstream: Upstream) -> TransportSettings:

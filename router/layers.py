@@ -117,6 +117,15 @@ def _written(layers: Sequence[Layer], field: str) -> Iterator[tuple[Layer, Any]]
             yield layer, getattr(layer.settings, field)
 
 
+def written_at(layers: Sequence[Layer], field: str, name: str) -> Path:
+    """Where the setting of the canonical param *name* that wins is written."""
+    for layer in reversed(layers):
+        for spelling, value in (getattr(layer.settings, field) or {}).items():
+            if value is not None and SYNONYMS.get(spelling, spelling) == name:
+                return (*layer.path, field, spelling)
+    return ()
+
+
 def setting(layers: Sequence[Any], name: str, built_in: Any) -> Any:
     """The highest layer's value of *name*; ``null`` and silence mean the built-in."""
     for layer in reversed(layers):

@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from router.config.diagnostics import Diagnostics, Path, Place
+from router.adapters.base import Upstream
+from router.adapters.registry import build
+from router.config.diagnostics import Diagnostics, Path, Place, shorten
 from router.config.models import (
     GroupConfig,
     PolicySettings,
@@ -21,7 +23,10 @@ from router.config.models import (
     RouterConfig,
     TargetConfig,
 )
+from router.config.names import SEGMENTS
+from router.config.units import MAX_DURATION_S
 from router.core.failure import FallbackList
+from router.core.merge import combine
 from router.core.table import (
     LEVELS,
     Group,
@@ -30,13 +35,14 @@ from router.core.table import (
     Provider,
     Retries,
     Route,
+    Setting,
     Target,
     Wildcard,
     concrete,
 )
-from router.layers import Layer, Locate, ParamLayers, nested, setting
+from router.core.wildcards import WildcardIndex
+from router.layers import Layer, Locate, ParamLayers, nested, setting, written_at
 
-_SEGMENTS = {"bytez": 2}  # Bytez's ids are org/name; other servers' have any number of parts.
 _FIRST_CHUNK_S = {"bytez": 300.0}  # A cold start may take minutes.
 _MAX_BUILT_IN_RETRIES = 4
 
@@ -68,6 +74,16 @@ def adapter_of(provider: ProviderConfig | None) -> str:
     return "bytez"
 
 
+def passthrough_of(provider: ProviderConfig | None) -> frozenset[str] | None:
+    """The params that go up although the adapter does not know them; None: any."""
+    written = provider.passthrough if provider is not None else None
+    if written is None:
+        written = "any" if adapter_of(provider) == "bytez" else "known"
+    if written == "any":
+        return None
+    return frozenset(() if written == "known" else written)
+
+
 def nowhere(_path: Path) -> Place:
     """The place of every key of a config that was made in Python."""
     return Place("config", 0, 0)
@@ -82,6 +98,13 @@ class _Compiler:
         self._written = dict(config.providers or {})
         self._groups: dict[str, Group] = {}
         self._aliases: dict[str, str] = {}
+        self._index = WildcardIndex(name for name in config.models if "*" in name)
+        self._concrete: dict[str, Group | None] = {}
+        # Asked what they carry, never where they are.
+        self._adapters = {
+            name: build(adapter_of(written), Upstream(name, "", passthrough=passthrough_of(written)))
+            for name, written in ({"bytez": None} | self._written).items()
+        }
 
     def plan(self) -> Plan:
         models = self._config.models
@@ -90,7 +113,9 @@ class _Compiler:
             self._groups[name] = self._group(name, model)
             self._aliases.update(dict.fromkeys(model.aliases or (), name))
         patterns = sorted((name for name in models if "*" in name), key=lambda name: (-len(name), name))
-        routes = {name: self._route(name, patterns, providers) for name in models}
+        routes = {name: self._route(name, providers) for name in models}
+        for route in routes.values():
+            self._warn_of_travelling_force(route)
         wildcards = tuple(
             Wildcard(name.partition("*")[0], name.partition("*")[2], routes.pop(name)) for name in patterns
         )
@@ -121,7 +146,7 @@ class _Compiler:
             credential = "env:BYTEZ_API_KEY" if adapter == "bytez" else ""
         else:
             credential = f"{name} {key}" if key.kind == "literal" else str(key)
-        return Provider(name, adapter, credential=credential, segments=_SEGMENTS.get(adapter))
+        return Provider(name, adapter, credential=credential, segments=SEGMENTS.get(adapter))
 
     # --- groups
 
@@ -140,17 +165,18 @@ class _Compiler:
         layers = self._layers(name, model)
         policies = [layer.settings for layer in layers if isinstance(layer.settings, PolicySettings)]
         streams = nested(policies, "stream")
+        attempt_s = setting(policies, "attempt_timeout", None)
         return Group(
             name=name,
             targets=tuple(self._target(name, layers, i, item) for i, item in enumerate(model.targets)),
             retries=_retries(policies, len(model.targets)),
             policy=self._layered.policy(layers),
             timeout_s=setting(policies, "timeout", 300.0),
-            attempt_timeout_s=setting(policies, "attempt_timeout", None),
+            attempt_timeout_s=MAX_DURATION_S if attempt_s is False else attempt_s,
             max_attempts=setting(policies, "max_attempts", 8),
             first_chunk_s=setting(streams, "first_chunk_timeout", None),
-            idle_s=setting(streams, "idle_timeout", 60.0),
-            stream_timeout_s=setting(streams, "timeout", None),
+            idle_s=setting(streams, "idle_timeout", 60.0) or None,
+            stream_timeout_s=setting(streams, "timeout", None) or None,
         )
 
     def _target(self, group: str, group_layers: list[Layer], index: int, item: TargetConfig) -> Target:
@@ -164,6 +190,8 @@ class _Compiler:
             layers.append(Layer(LEVELS.index("provider"), written, ("providers", provider)))
         layers.sort(key=lambda layer: layer.level)
         adapter = adapter_of(written)
+        policy = self._layered.policy(layers)
+        self._warn_of_force(layers, policy.force, provider)
         settings = [layer.settings for layer in layers if "unsupported" in type(layer.settings).model_fields]
         return Target(
             id=item.model,
@@ -173,14 +201,39 @@ class _Compiler:
             tier=item.tier,
             context_window=item.context_window,
             defaults=self._layered.params(layers, "params"),
-            policy=self._layered.policy(layers),
+            policy=policy,
             first_chunk_s=_FIRST_CHUNK_S.get(adapter, 60.0),
             drop_unsupported=setting(settings, "unsupported", "error") == "drop",
         )
 
+    # --- force
+
+    def _warn_of_force(self, layers: Sequence[Layer], force: Mapping[str, Setting], provider: str) -> None:
+        """Warn of each setting of *force*, written in *layers*, that *provider* cannot carry."""
+        carries = self._adapters[provider].carries
+        for name, forced in force.items():
+            if not carries(name, forced.value):
+                path = written_at(layers, "force", name)
+                message = f"provider `{shorten(provider)}` cannot carry it: its targets are asked without it"
+                self.diagnostics.add("uncarried-force", self._locate(path), message, path=path)
+
+    def _warn_of_travelling_force(self, route: Route) -> None:
+        """The asked group's force goes with a request into the other groups of its chain."""
+        asked = route.asked
+        if not asked.policy.force:
+            return
+        layers = self._layers(asked.name, self._config.models[asked.name])
+        for group in route.groups[1:]:
+            for target in group.targets:
+                both = combine(asked.policy, target.policy).force
+                kept = {
+                    name: forced for name, forced in both.items() if asked.policy.force.get(name) is forced
+                }
+                self._warn_of_force(layers, kept, target.provider)
+
     # --- routes
 
-    def _route(self, name: str, patterns: Sequence[str], providers: Mapping[str, Provider]) -> Route:
+    def _route(self, name: str, providers: Mapping[str, Provider]) -> Route:
         written = self._config.models[name].fallbacks
         asked = self._groups[name]
         groups = [asked]
@@ -192,8 +245,12 @@ class _Compiler:
             indexes = []
             for entry in getattr(written, which.value):
                 if entry not in places:
+                    group = self._find(entry, providers)
+                    if group is None:
+                        self._unserved(name, entry)
+                        continue
                     places[entry] = len(groups)
-                    groups.append(self._find(entry, patterns, providers))
+                    groups.append(group)
                 indexes.append(places[entry])
             lists[which] = tuple(indexes)
         overflow = FallbackList.ON_CONTEXT_OVERFLOW
@@ -205,18 +262,23 @@ class _Compiler:
             lists[overflow] = tuple(i for i in lists[overflow] if _larger(groups[i], asked, unknown=True))
         return Route(groups=tuple(groups), lists={key: value for key, value in lists.items() if value})
 
-    def _find(self, name: str, patterns: Sequence[str], providers: Mapping[str, Provider]) -> Group:
-        """The group for a fallback entry, resolved like a caller's model name; checked beforehand."""
+    def _find(self, name: str, providers: Mapping[str, Provider]) -> Group | None:
+        """The group for a fallback entry, as ``Plan.find`` resolves a caller's model name."""
         exact = self._groups.get(name) or self._groups.get(self._aliases.get(name, ""))
         if exact is not None:
             return exact
-        for pattern in patterns:
-            prefix, suffix = pattern.split("*", 1)
-            star = Wildcard(prefix, suffix, Route(())).match(name)
-            group = concrete(self._groups[pattern], star, providers) if star is not None else None
-            if group is not None:
-                return group
-        raise KeyError(name)
+        if name not in self._concrete:
+            match = self._index.match(name)
+            self._concrete[name] = (
+                None if match is None else concrete(self._groups[match[0]], match[1], providers)
+            )
+        return self._concrete[name]
+
+    def _unserved(self, name: str, entry: str) -> None:
+        """A config from a file never comes here: its names are checked before it is compiled."""
+        path: Path = ("models", name, "fallbacks")
+        message = f"`{shorten(entry)}` is no model group"
+        self.diagnostics.add("unknown-group", self._locate(path), message, path=path)
 
     def _digest(self, providers: Mapping[str, Provider]) -> str:
         """Over everything that can change a decision: no positions, no order of keys, no secrets."""

@@ -121,7 +121,8 @@ def find_route(routes: Routes, model: object) -> Route:
         return route
     shown = model if len(model) <= _SHOWN_CHARS else model[: _SHOWN_CHARS - 1] + "…"
     # Comparing with every name of a huge config would make a typo expensive for the service.
-    near = difflib.get_close_matches(shown, routes.plan.names[:1000], n=1)
+    askable = [name for name in routes.plan.names[:1000] if "*" not in name]
+    near = difflib.get_close_matches(shown, askable, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else f"; known: {_some(routes.plan.names)}"
     raise UnknownModel(f"no model group is named {shown!r}{hint}", param="model")
 

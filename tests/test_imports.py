@@ -33,11 +33,12 @@ _MAY: dict[str, set[str]] = {
     "transport": {"transport", "adapters", *_CORE},
     **dict.fromkeys(["plan", "layers"], _PLAN),
     **dict.fromkeys(_CLIENT, _UNDER),
-    "emulator": {"emulator", *_UNDER},
+    "address": set(),
+    "emulator": {"emulator", "address", *_UNDER},
     "testing": {"testing", "emulator", *_UNDER},
-    "server": {"server", *_UNDER},
+    "server": {"server", "address", *_UNDER},
     "tools": {"tools", "testing", "emulator", *_UNDER},
-    "cli": {"cli", "server", "tools", "testing", "emulator", *_UNDER},
+    "cli": {"cli", "server", "tools", "testing", "emulator", "address", *_UNDER},
 }
 """Which rooms each room may import. A room is a package or module right under ``router``."""
 

@@ -169,7 +169,7 @@ def test_policies_by_level() -> None:
     provider = {**LOCAL["local"], "force": {"e": 9}}
     made = group(settings, defaults=low, providers={"local": provider})
     assert values(made.policy.force) == {"a": 2, "d": 1}
-    assert made.policy.bounds == {"n": Bound(None, 5, "error", "config")}
+    assert made.policy.bounds == {"n": Bound(None, 5, "error", max_source="config")}
     assert set(made.policy.drop) == {"b"}
     tried = made.targets[0].policy
     assert values(tried.force) == {"a": 2, "c": 3, "d": 1, "e": 9}

@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from router.cli.common import DEFAULT_CONFIG, add_command, add_config, routing_line
+from router.cli.common import DEFAULT_CONFIG, add_command, add_config, process_settings, routing_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from router.cli.common import Commands
     from router.client import Router
 
@@ -32,7 +34,11 @@ def add(commands: Commands) -> None:
         metavar="K=V",
         help="a generation param; V is JSON, or else text (may be repeated)",
     )
-    parser.add_argument(
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--json", action="store_true", help="print the whole reply and its routing as one JSON object"
+    )
+    form.add_argument(
         "--stream",
         action=argparse.BooleanOptionalAction,
         help="print the answer as it comes (default: when stdout is a terminal)",
@@ -42,23 +48,28 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask; the answer goes to stdout, how it came about to stderr."""
-    stream = sys.stdout.isatty() if args.stream is None else args.stream
     messages = [{"role": "user", "content": args.text}]
     params = dict(args.param)
     with _open(args) as router:
-        line = (_ask_streamed if stream else _ask)(router, args.model, messages, params)
+        line = _way(args)(router, args.model, messages, params)
     sys.stdout.flush()  # Before the line, where both go to one terminal.
     print(line, file=sys.stderr)
     return 0
+
+
+def _way(args: argparse.Namespace) -> Callable[[Router, str, list[dict[str, Any]], dict[str, Any]], str]:
+    if args.json:
+        return _ask_as_json
+    stream = sys.stdout.isatty() if args.stream is None else args.stream
+    return _ask_streamed if stream else _ask
 
 
 def _open(args: argparse.Namespace) -> Router:
     """The router for the config; when none is named or found, every Bytez model under its own name."""
     from router.client import Router  # noqa: PLC0415 - heavy imports only when it runs
     from router.config import RouterConfig  # noqa: PLC0415 - as above
-    from router.config.settings import read_settings  # noqa: PLC0415 - as above
 
-    named = args.config or read_settings().config
+    named = args.config or process_settings().config
     if named is None and not Path(DEFAULT_CONFIG).exists():
         return Router(RouterConfig.model_validate({"version": 1, "models": {"bytez/*": "bytez/*"}}))
     return Router.from_file(named or DEFAULT_CONFIG, large=args.large)
@@ -68,6 +79,12 @@ def _ask(router: Router, model: str, messages: list[dict[str, Any]], params: dic
     reply = router.completion(model, messages, **params)
     for choice in reply.choices:
         print(choice.message.content or "")
+    return routing_line(reply.routing)
+
+
+def _ask_as_json(router: Router, model: str, messages: list[dict[str, Any]], params: dict[str, Any]) -> str:
+    reply = router.completion(model, messages, **params)
+    print(json.dumps({**reply.to_dict(), "routing": reply.routing.to_dict()}, indent=2))
     return routing_line(reply.routing)
 
 

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from router.config.settings import ServerSettings
     from router.telemetry.events import Routing
 
     # argparse gives what add_subparsers returns no public name.
@@ -17,6 +18,10 @@ MAX_PORT = 65535
 
 class CommandError(Exception):
     """A command cannot do what it was asked; the message says why and what to do."""
+
+
+class UsageError(Exception):
+    """The options or the environment cannot be used; each argument is one line."""
 
 
 def add_command(commands: Commands, name: str, summary: str, example: str) -> argparse.ArgumentParser:
@@ -46,9 +51,21 @@ def add_large(parser: argparse.ArgumentParser) -> None:
 
 def config_path(args: argparse.Namespace) -> str:
     """The config file: flag, then environment, then default."""
-    from router.config.settings import read_settings  # noqa: PLC0415 - pydantic only when a command runs
+    return args.config or process_settings().config or DEFAULT_CONFIG
 
-    return args.config or read_settings().config or DEFAULT_CONFIG
+
+def process_settings() -> ServerSettings:
+    """What the environment's ``ROUTER_…`` variables say.
+
+    Raises:
+        UsageError: a variable cannot be used; as wrong as a flag with the same value.
+    """
+    from router.config.settings import SettingsError, read_settings  # noqa: PLC0415 - pydantic only when a command runs
+
+    try:
+        return read_settings()
+    except SettingsError as error:
+        raise UsageError(*str(error).splitlines()) from None
 
 
 def port(text: str) -> int:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from router.cli.common import CommandError, add_command, port, routing_line, summary_line
+from router.cli.common import CommandError, add_command, port, process_settings, routing_line, summary_line
 
 if TYPE_CHECKING:
     import argparse
@@ -76,11 +76,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _port(args: argparse.Namespace) -> int:
-    from router.config.settings import read_settings  # noqa: PLC0415 - as above
-
     if args.port is not None:
         return int(args.port)
-    return read_settings().port if args.keep else 0
+    return process_settings().port if args.keep else 0
 
 
 @contextlib.contextmanager
@@ -90,7 +88,8 @@ def _upstream() -> Iterator[EmulatorServer | None]:
         print(f"{_KEY} is set: the answers come from Bytez.")
         yield None
         return
-    from router.emulator.serve import CannotServe, EmulatorServer  # noqa: PLC0415 - as above
+    from router.address import CannotServe  # noqa: PLC0415 - as above
+    from router.emulator.serve import EmulatorServer  # noqa: PLC0415 - as above
 
     print(f"{_KEY} is not set: a local emulator answers. It cites what it was asked.")
     try:

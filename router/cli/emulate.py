@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING
 
-from router.cli.common import CommandError, add_command, port
+from router.cli.common import CommandError, UsageError, add_command, port
 
 if TYPE_CHECKING:
     import argparse
@@ -41,24 +42,39 @@ def add(commands: Commands) -> None:
         "--strict-auth", action="store_true", help="accept `Authorization: Key …` only, as Bytez documents it"
     )
     parser.add_argument("--faults", action="store_true", help="list the faults to ask for, and end")
+    parser.add_argument("--json", action="store_true", help="with --faults: print one JSON list")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    from router.emulator import serve  # noqa: PLC0415 - heavy imports only when it runs
-    from router.emulator.faults import faults_table  # noqa: PLC0415 - as above
+    from router.address import CannotServe  # noqa: PLC0415 - heavy imports only when it runs
+    from router.emulator import serve  # noqa: PLC0415 - as above
     from router.emulator.settings import Settings  # noqa: PLC0415 - as above
 
     if args.faults:
-        print(faults_table())
+        print(_faults(as_json=args.json))
         return 0
+    if args.json:
+        raise UsageError("--json goes with --faults")
     settings = Settings(keys=frozenset(args.key), strict_auth=args.strict_auth, tier=args.tier)
     try:
         serve.run(args.host, args.port, settings, _tell)
-    except serve.CannotServe as error:
+    except CannotServe as error:
         raise CommandError(str(error)) from error
     return 0
+
+
+def _faults(*, as_json: bool) -> str:
+    from router.emulator.faults import FAULTS, FAULTY, faults_table  # noqa: PLC0415 - as above
+
+    if not as_json:
+        return faults_table()
+    rows = [
+        {"model": FAULTY + fault.name, "does": fault.does, "largest_n": fault.largest or None}
+        for fault in FAULTS
+    ]
+    return json.dumps(rows, indent=2)
 
 
 def _tell(url: str) -> None:

@@ -1,6 +1,6 @@
 """The command line: which command, and how errors end it.
 
-Exit codes: 0 fine, 1 the answer is no, 2 usage, 130 interrupted.
+Exit codes: 0 fine, 1 the answer is no or cannot be written, 2 usage, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from router import __version__
 from router.cli import chat, check, demo, emulate, models, schema, serve
-from router.cli.common import CommandError
+from router.cli.common import CommandError, UsageError
 from router.errors import ConfigError, RouterError, UpstreamError
 
 if TYPE_CHECKING:
@@ -34,16 +34,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0].startswith("-") and words[0] not in _OWN_OPTIONS:
         words.insert(0, "serve")  # `router --config F [--debug]`
-    args = _parser().parse_args(words)
     try:
-        code: int = args.run(args)
-        sys.stdout.flush()
+        code = _run(words)
     except BrokenPipeError:
-        # Whoever read the output has seen enough; without this Python complains again at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # Whoever read it has seen enough.
         return 0
+    except OSError as error:
+        _drop_output()
+        _complain(f"router: {error}")
+        return 1
     except KeyboardInterrupt:
         return 130
+    except UsageError as error:
+        _complain(*(f"router: error: {line}" for line in error.args))
+        return 2
     except ConfigError as error:
         _complain(*(str(item) for item in error.diagnostics))
         return 1
@@ -51,6 +55,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(f"router: {error}", *_words(error))
         return 1
     return code
+
+
+def _run(words: list[str]) -> int:
+    try:
+        args = _parser().parse_args(words)
+        code: int = args.run(args)
+    finally:
+        sys.stdout.flush()  # Also what --help printed: at the exit nobody could tell that it failed.
+    return code
+
+
+def _drop_output() -> None:
+    """Let nothing more be written; else Python tries again at its exit, and complains."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _words(error: Exception) -> list[str]:

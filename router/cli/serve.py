@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from router.cli.common import CommandError, add_command, add_config, config_path, port
+from router.cli.common import CommandError, add_command, add_config, config_path, port, process_settings
 
 if TYPE_CHECKING:
     from router.cli.common import Commands
@@ -33,6 +33,11 @@ def add(commands: Commands) -> None:
         help="log attempts and params, never messages (environment: ROUTER_LOG_LEVEL; default: info)",
     )
     parser.add_argument(
+        "--log-format",
+        choices=("auto", "console", "json"),
+        help="auto is console on a terminal, else json (environment: ROUTER_LOG_FORMAT; default: auto)",
+    )
+    parser.add_argument(
         "--insecure", action="store_true", help="listen beyond this machine although there are no callers"
     )
     parser.set_defaults(run=run)
@@ -40,11 +45,10 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    from router.config.settings import read_settings  # noqa: PLC0415 - heavy imports only when it runs
-    from router.server.address import CannotServe  # noqa: PLC0415 - as above
+    from router.address import CannotServe  # noqa: PLC0415 - heavy imports only when it runs
     from router.server.serve import ServeSettings, serve  # noqa: PLC0415 - as above
 
-    process = read_settings()
+    process = process_settings()
     settings = ServeSettings(
         config=config_path(args),
         host=process.host if args.host is None else args.host,
@@ -53,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         insecure=args.insecure,
         large=args.large,
         log_level="debug" if args.debug else process.log_level,
-        log_format=process.log_format,
+        log_format=process.log_format if args.log_format is None else args.log_format,
     )
     try:
         serve(settings)

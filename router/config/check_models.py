@@ -9,19 +9,21 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import chain, combinations
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from router.config.diagnostics import did_you_mean, shorten
+from router.config.diagnostics import shorten
 from router.config.names import (
     MAX_ALIKE,
     MAX_NAME,
     MAX_STARS,
     MAX_WILDCARDS,
+    SEGMENTS,
+    Model,
     Names,
     bytez_problem,
     literal_length,
-    overlap,
+    ties,
     usable_name,
 )
 from router.config.nodes import Map, Scalar, Sequence, entries_of, find, items_of, text_of
@@ -41,7 +43,6 @@ RESERVED_PARAMS: Final = frozenset({
     "mock_response", "model", "messages", "stream", "router",
 })
 # fmt: on
-MANY: Final = 200  # With so many findings, further suggestions cost more than they help.
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _FALLBACK_LISTS = ("on_error", "on_context_overflow", "on_content_policy")
 
@@ -98,7 +99,7 @@ class _Checker:
         self._adapters = adapters(root)
         self._profiles = dict(entries_of(root.get("profiles")))
         self.groups: dict[str, Entry] = dict(entries_of(root.get("models")))
-        self._names = Names(frozenset(self.groups))
+        self._names = Names(self.groups, dict(self._wildcard_targets()))
 
     # --- names
 
@@ -156,17 +157,26 @@ class _Checker:
         if len(wildcards) > MAX_WILDCARDS or max(alike.values(), default=0) > MAX_ALIKE:
             limit = f"more than {MAX_WILDCARDS:,} wildcards, or {MAX_ALIKE} that begin alike"
             self._diagnostics.add("too-large", self.groups[wildcards[0]].place, limit, path=("models",))
-            self._names = Names(frozenset(self.groups) - frozenset(wildcards), self._names.aliases)
             return
         for same in by_length.values():
-            for one, other in combinations(same, 2):
-                if overlap(one, other):
-                    place = self.groups[other].place
-                    message = (
-                        f"ties with `{shorten(one)}` ({self.groups[one].place}): a name could match both"
-                    )
-                    hint = "make one of them longer"
-                    self._diagnostics.add("wildcard-tie", place, message, path=("models", other), hint=hint)
+            for one, other in ties(same):
+                place = self.groups[other].place
+                message = f"ties with `{shorten(one)}` ({self.groups[one].place}): a name could match both"
+                hint = "make one of them longer"
+                self._diagnostics.add("wildcard-tie", place, message, path=("models", other), hint=hint)
+
+    def _wildcard_targets(self) -> Iterator[tuple[str, list[Model]]]:
+        """The targets of each wildcard; those that are findings themselves are left out."""
+        for name, entry in self.groups.items():
+            if name.count("*") != MAX_STARS:
+                continue
+            models = []
+            for target in targets_of(entry.node, ()):
+                provider, _, model = target.model.partition("/")
+                adapter = self._adapters.get(provider)
+                if adapter and model and not (adapter == "bytez" and bytez_problem(model)):
+                    models.append(Model(model, SEGMENTS.get(adapter)))
+            yield name, models
 
     # --- one group
 
@@ -199,7 +209,8 @@ class _Checker:
             message = "a target has at most as many `*` as its group's name"
             self._diagnostics.add("wildcard-stars", place, message, path=path, hint="name one model")
         if provider not in self._adapters:
-            hint = did_you_mean(provider, self._adapters) or f"define `providers.{shorten(provider)}`"
+            near = self._diagnostics.did_you_mean(provider, self._adapters)
+            hint = near or f"define `providers.{shorten(provider)}`"
             message = f"there is no provider `{shorten(provider)}`"
             self._diagnostics.add("unknown-provider", place, message, path=path, hint=hint)
             return
@@ -214,7 +225,7 @@ class _Checker:
         name = text_of(written)
         if written is None or name is None or name in self._profiles:
             return
-        hint = did_you_mean(name, self._profiles)
+        hint = self._diagnostics.did_you_mean(name, self._profiles)
         message = f"there is no profile `{shorten(name)}`"
         path = ("models", group, "profile")
         self._diagnostics.add("unknown-profile", written.place, message, path=path, hint=hint)
@@ -239,11 +250,11 @@ class _Checker:
                 return
             here = (*path, index)
             resolved = self._names.resolve(name)
-            if resolved is None:
-                self._unknown_group(name, item.place, here)
+            if resolved.group is None:
+                self._unknown_group(name, resolved.problem, item.place, here)
                 continue
             # Two models that one wildcard serves are two entries.
-            what = name if "*" in resolved else resolved
+            what = name if "*" in resolved.group else resolved.group
             if what == group or what in seen:
                 message = (
                     f"`{shorten(name)}` is this group itself" if what == group else f"`{shorten(name)}` again"
@@ -251,13 +262,14 @@ class _Checker:
                 self._diagnostics.add("repeated-fallback", item.place, message, path=here, hint="remove it")
             seen.add(what)
 
-    def _unknown_group(self, name: str, place: Place, path: Path) -> None:
-        hint: str | None = None
-        if "*" in name:
+    def _unknown_group(self, name: str, problem: str | None, place: Place, path: Path) -> None:
+        message, hint = f"`{shorten(name)}` is no model group", None
+        if problem is not None:
+            message = f"`{shorten(name)}` can never be served: {problem}"
+        elif "*" in name:
             hint = "name one model that the wildcard matches"
-        elif self._diagnostics.count < MANY:
-            hint = did_you_mean(name, chain(self._names.aliases, self.groups))
-        message = f"`{shorten(name)}` is no model group"
+        else:
+            hint = self._diagnostics.did_you_mean(name, chain(self._names.aliases, self.groups))
         self._diagnostics.add("unknown-group", place, message, path=path, hint=hint)
 
     def callers(self) -> None:
@@ -271,8 +283,12 @@ class _Checker:
                 self._unique(key, caller.get(key), taken, (*path, key))
             for item_index, item in enumerate(items_of(caller.get("groups"))):
                 name = text_of(item)
-                if name is not None and name not in self.groups and self._names.resolve(name) is None:
-                    self._unknown_group(name, item.place, (*path, "groups", item_index))
+                if name is None or name in self.groups:
+                    continue
+                resolved = self._names.resolve(name)
+                if resolved.group is None:
+                    here = (*path, "groups", item_index)
+                    self._unknown_group(name, resolved.problem, item.place, here)
 
     def _unique(self, key: str, node: Node | None, taken: dict[tuple[str, str], Place], path: Path) -> None:
         text = text_of(node)

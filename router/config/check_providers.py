@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from pydantic_core import PydanticCustomError
 
 from router.config import secrets
-from router.config.diagnostics import did_you_mean
 from router.config.names import PROVIDER
 from router.config.nodes import Map, Scalar, entries_of, items_of, text_of
 from router.types import Reference
@@ -95,7 +94,8 @@ def check_providers(root: Map, diagnostics: Diagnostics) -> None:
 def _adapter(name: str, node: Map, place: Place, diagnostics: Diagnostics) -> None:
     path: Path = ("providers", name)
     adapter = text_of(node.get("adapter")) or ("bytez" if name == "bytez" else None)
-    if adapter is None and not any(did_you_mean(key, ("adapter",)) for key in list(node.entries)[:64]):
+    keys = list(node.entries)[:64]
+    if adapter is None and not any(diagnostics.did_you_mean(key, ("adapter",)) for key in keys):
         hint = "write `adapter: bytez` or `adapter: openai`; only a provider named `bytez` needs none"
         diagnostics.add("missing-key", place, "`adapter` is missing", path=path, hint=hint)
     if adapter == "openai":

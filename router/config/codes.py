@@ -207,6 +207,12 @@ CODES: dict[str, Code] = {
         "Make `attempt_timeout` shorter than `timeout`.",
         severity="warning",
     ),
+    "uncarried-force": Code(
+        "A forced param cannot be carried",
+        "The wire has no place for it, so that those targets are asked without it.",
+        "Remove it, or force it only on targets whose provider carries it.",
+        severity="warning",
+    ),
     "literal-secret": Code(
         "A secret is written into the file",
         "Files are copied, shared and committed; a secret belongs into the environment or a file of its own.",
@@ -215,7 +221,8 @@ CODES: dict[str, Code] = {
     "bad-reference": Code(
         "A reference cannot be understood",
         "Secrets are named by where they are found.",
-        "Write `env:NAME` (letters, digits and `_`) or `file:PATH`.",
+        "Write `env:NAME` (letters, digits and `_`) or `file:PATH`; for a caller's key also `sha256:` and 64 "
+        "hexadecimal digits.",
     ),
     "missing-reference": Code(
         "What a reference names does not exist",

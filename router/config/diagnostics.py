@@ -12,7 +12,7 @@ from router.config.codes import CODES, Severity
 from router.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 Path = tuple[str | int, ...]
 """Keys and list indexes from the root of a file."""
@@ -20,6 +20,8 @@ Path = tuple[str | int, ...]
 SHOWN_CHARACTERS = 40
 MAX_FINDINGS = 1_000
 MAX_CANDIDATES = 2_000
+MAX_SUGGESTION_WORK = 60_000
+_WORK_OF_A_SUGGESTION = 100
 CLOSE_IN_LENGTH = 2
 _BARE_KEY = re.compile(r"[A-Za-z0-9_*-]+")
 
@@ -47,7 +49,7 @@ class Diagnostic:
         line: from 1; 0 when the config was not read from text.
         column: from 1; 0 likewise.
         message: what is wrong; never a secret, values cut to 40 characters.
-        hint: what to write instead; None when the message says it all.
+        hint: what to write instead, in the imperative; a collector never leaves it out.
     """
 
     code: str
@@ -76,6 +78,7 @@ class Diagnostics:
     def __init__(self) -> None:
         self._found: dict[Diagnostic, None] = {}
         self._errors = 0
+        self._suggestion_work = 0
 
     @property
     def full(self) -> bool:
@@ -112,21 +115,39 @@ class Diagnostics:
             place: where.
             message: what is wrong, beginning with a small letter, without a full stop.
             path: keys from the root, or the readable form.
-            hint: what to write instead.
+            hint: what to write instead; None takes the code's usual words.
             severity: None takes the code's usual one.
         """
         if self.full:
             return
         level = severity or CODES[code].severity
         text = path if isinstance(path, str) else format_path(path)
-        self._keep(Diagnostic(code, level, text, *place, message, hint))
+        self._keep(Diagnostic(code, level, text, *place, message, hint or usual_hint(code)))
         if len(self._found) == MAX_FINDINGS - 1:
             message = f"{MAX_FINDINGS:,} findings are listed; there may be more"
-            self._keep(Diagnostic("too-many-findings", "error", "", *place, message))
+            code = "too-many-findings"
+            self._keep(Diagnostic(code, "error", "", *place, message, usual_hint(code)))
 
     def _keep(self, item: Diagnostic) -> None:
         self._errors += item.severity == "error"
         self._found.setdefault(item)
+
+    def did_you_mean(self, word: str, candidates: Iterable[str]) -> str | None:
+        """A hint naming the closest candidate, or None.
+
+        All suggestions of one collector together look at some 60,000 candidates, so that a file
+        full of misspellings is not dear; after that there are none.
+        """
+        if self._suggestion_work >= MAX_SUGGESTION_WORK:
+            return None
+        self._suggestion_work += _WORK_OF_A_SUGGESTION
+        match = suggest(word, self._counted(candidates))
+        return f"did you mean `{match}`?" if match is not None else None
+
+    def _counted(self, candidates: Iterable[str]) -> Iterator[str]:
+        for candidate in candidates:
+            self._suggestion_work += 1
+            yield candidate
 
     def raise_errors(self) -> None:
         """Raise when there is an error.
@@ -136,6 +157,12 @@ class Diagnostics:
         """
         if not self.ok:
             raise ConfigError(tuple(self))
+
+
+def usual_hint(code: str) -> str:
+    """What to do about any finding with *code*, as a hint: small letter, no full stop."""
+    mend = CODES[code].mend
+    return mend[0].lower() + mend[1:].removesuffix(".")
 
 
 def shorten(text: str, limit: int = SHOWN_CHARACTERS) -> str:
@@ -159,7 +186,7 @@ def format_path(path: Iterable[str | int]) -> str:
     return "".join(parts)
 
 
-def suggest(word: str, candidates: Iterable[str] | Mapping[str, object]) -> str | None:
+def suggest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that *word* was probably meant to be, or None.
 
     Looks at no more than 2,000 candidates, and closely at 50 of about the same length, so that its
@@ -176,9 +203,3 @@ def suggest(word: str, candidates: Iterable[str] | Mapping[str, object]) -> str 
         if close_in_length and set(lower[:2]) & set(candidate[:2].lower()):
             near.append(candidate)
     return next(iter(get_close_matches(word, near[:50], n=1, cutoff=0.7)), None)
-
-
-def did_you_mean(word: str, candidates: Iterable[str] | Mapping[str, object]) -> str | None:
-    """A hint naming the closest candidate, or None."""
-    match = suggest(word, candidates)
-    return f"did you mean `{match}`?" if match is not None else None

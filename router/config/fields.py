@@ -86,6 +86,29 @@ def _switched_off(value: object) -> object:
     return () if value is False else value
 
 
+def _map_switched_off(value: object) -> object:
+    """``false`` says the same as ``null``: these maps have nothing built in to return to."""
+    return None if value is False else value
+
+
+def _limit(value: object) -> float | Literal[False]:
+    return False if value is False else units.duration(value)
+
+
+def _limit_text(value: float | Literal[False]) -> str | bool:
+    return False if value is False else units.duration_text(value)
+
+
+class OrFalse:
+    """Adds ``false`` to the JSON Schema of a kind of value."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /
+    ) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        return {"anyOf": [*schema.get("anyOf", [schema]), {"const": False}]}
+
+
 def _written(value: Reference | str) -> str:
     if isinstance(value, Reference) and value.kind == "literal" and not value.secret:
         return value.name
@@ -144,12 +167,13 @@ HeaderValue = Annotated[
 ]
 FilePathText = Annotated[str, PlainValidator(_path), WithJsonSchema({"type": "string", "minLength": 1})]
 Names = Annotated[tuple[StrictStr, ...], Field(strict=False, max_length=MAX_ITEMS)]
-FallbackNames = Annotated[Names, Field(max_length=MAX_FALLBACKS)]
-SwitchableNames = Annotated[
+FallbackNames = Annotated[
     Names,
+    Field(max_length=MAX_FALLBACKS),
     BeforeValidator(_switched_off),
-    WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"const": False}]}),
+    OrFalse(),
 ]
+SwitchableNames = Annotated[Names, BeforeValidator(_switched_off), OrFalse()]
 """A list of names, where ``false`` or ``[]`` switches an inherited one off."""
 Passthrough = Annotated[
     Literal["any", "known"] | tuple[str, ...],
@@ -158,10 +182,30 @@ Passthrough = Annotated[
     WithJsonSchema({"anyOf": [{"enum": ["any", "known"]}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 RetryClass = Annotated[
-    FailureClass, PlainValidator(_failure_class), WithJsonSchema({"enum": [str(name) for name in RETRYABLE]})
+    FailureClass,
+    PlainValidator(_failure_class),
+    PlainSerializer(str),
+    WithJsonSchema({"enum": [str(name) for name in RETRYABLE]}),
 ]
-Params = Annotated[dict[StrictStr, Any], WithJsonSchema({"type": "object", "additionalProperties": True})]
-"""Generation params by name; values are JSON, opaque to the config."""
+RetryClasses = Annotated[
+    tuple[RetryClass, ...],
+    Field(strict=False),
+    BeforeValidator(_switched_off),
+    OrFalse(),
+]
+"""Failure classes; ``false`` or ``[]`` is none at all."""
+NullForFalse = BeforeValidator(_map_switched_off)
+Params = Annotated[dict[StrictStr, Any] | None, NullForFalse, OrFalse()]
+"""Generation params by name; values are JSON, opaque to the config. ``false`` switches inherited ones off."""
+HeaderValues = Annotated[dict[StrictStr, HeaderValue | None] | None, NullForFalse, OrFalse()]
+SwitchableDuration = Annotated[
+    float | Literal[False],
+    PlainValidator(_limit),
+    PlainSerializer(_limit_text),
+    _text_schema(f"^{units.DURATION_PATTERN}$", ["30s", "5m"]),
+    OrFalse(),
+]
+"""Seconds, 1 ms to 24 h, or False: no limit."""
 
 
 def optional(title: str, description: str, *, default: object = None, examples: list[Any]) -> Any:

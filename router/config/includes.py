@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Final
 
 from router.config import reader, source
-from router.config.diagnostics import did_you_mean, shorten
+from router.config.diagnostics import shorten
 from router.config.nodes import Entry, Map, Sequence, entries_of, items_of, text_of
 from router.config.secrets import absolute
 
@@ -21,6 +21,7 @@ MAX_DEPTH: Final = 8
 _ROOT_ONLY = ("version", "defaults")
 _UNITED = ("providers", "profiles", "models")
 _LISTED = ("callers", "include")
+_ALLOWED_HERE = "an included file has " + ", ".join(f"`{key}`" for key in (*_UNITED, *_LISTED)) + " only"
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ class Includer:
             elif key in _UNITED:
                 self._unite_section(root, key, entry)
             else:
-                hint = did_you_mean(key, (*_UNITED, *_LISTED))
+                hint = self.diagnostics.did_you_mean(key, (*_UNITED, *_LISTED)) or _ALLOWED_HERE
                 self.diagnostics.add("unknown-key", entry.place, "unknown key", path=path, hint=hint)
 
     def _unite_list(self, root: Map, key: str, entry: Entry) -> None:

@@ -7,10 +7,11 @@ generation params), and ``general_settings.master_key``. Every other key is refu
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from router.config.diagnostics import did_you_mean, shorten
+from router.config.diagnostics import shorten, suggest
 from router.config.nodes import Entry, Map, Scalar, Sequence, entries_of, items_of, text_of
 from router.types import Reference
 
@@ -86,6 +87,8 @@ class _Converter:
         self._groups: dict[str, Entry] = {}
         self._providers: dict[str, Entry] = {}
         self._accounts: dict[tuple[str, ...], str] = {}
+        self._account_counts: Counter[str] = Counter()
+        self._meanings: dict[str, str | None] = {}
 
     def convert(self) -> Map:
         place = self._root.place
@@ -109,7 +112,7 @@ class _Converter:
             message = f"LiteLLM's `{shorten(key)}` is not read"
             self._diagnostics.add("litellm-unsupported", place, message, path=path, hint=hint)
         else:
-            hint = did_you_mean(key, sorted(known)) or "remove it"
+            hint = self._diagnostics.did_you_mean(key, sorted(known)) or "remove it"
             self._diagnostics.add("unknown-key", place, "unknown key", path=path, hint=hint)
 
     def _wrong(self, node: Node, what: str, path: Path) -> None:
@@ -164,7 +167,7 @@ class _Converter:
         return None
 
     def _missing(self, item: Map, key: str, path: Path) -> None:
-        if not any(did_you_mean(written, (key,)) for written in list(item.entries)[:64]):
+        if not any(suggest(written, (key,)) for written in list(item.entries)[:64]):
             self._diagnostics.add(
                 "missing-key", item.place, f"`{key}` is missing", path=path, hint=f"add `{key}`"
             )
@@ -181,7 +184,8 @@ class _Converter:
                     read.account[key] = node
             elif key in STEERING_KEYS or key.startswith(_STEERING_PREFIXES):
                 self._refuse(key, entry.place, here, STEERING_KEYS)
-            elif hint := did_you_mean(key, READ_KEYS):
+            elif meant := self._meant(key):
+                hint = f"did you mean `{meant}`?"
                 self._diagnostics.add("unknown-key", entry.place, "unknown key", path=here, hint=hint)
             elif (text_of(entry.node) or "").startswith(_ENVIRONMENT):
                 message = "`os.environ/` is read in `api_key` and `api_base` only"
@@ -189,6 +193,12 @@ class _Converter:
             else:
                 read.params[key] = entry
         return read
+
+    def _meant(self, key: str) -> str | None:
+        # Not one of the collector's suggestions: what is misspelt must not go up as a param.
+        if key not in self._meanings:
+            self._meanings[key] = suggest(key, READ_KEYS)
+        return self._meanings[key]
 
     def _value(self, key: str, node: Node, path: Path) -> Scalar | None:
         """``os.environ/NAME`` as a reference; a literal URL as it is, a literal key as a secret."""
@@ -228,7 +238,7 @@ class _Converter:
                 f"only models of `bytez/` and `openai/` are read, not `{shorten(str(read.model.value))}`"
             )
             hint = (
-                did_you_mean(prefix, _ADAPTERS)
+                self._diagnostics.did_you_mean(prefix, _ADAPTERS)
                 if slash
                 else f"write `openai/{shorten(prefix)}` or `bytez/org/name`"
             )
@@ -247,8 +257,9 @@ class _Converter:
         identity = (prefix, _identity(key), _identity(url))
         if identity in self._accounts:
             return self._accounts[identity]
-        same = sum(known[0] == prefix for known in self._accounts)
-        name = f"{prefix}-{same + 1}" if same else prefix
+        self._account_counts[prefix] += 1
+        count = self._account_counts[prefix]
+        name = prefix if count == 1 else f"{prefix}-{count}"
         self._accounts[identity] = name
         entries = {"adapter": Entry(place, Scalar(place, prefix))}
         if url is None and prefix == "openai":
@@ -271,7 +282,7 @@ class _Converter:
         callers: Sequence | None = None
         for key, entry in entries_of(node):
             if key != "master_key":
-                hint = did_you_mean(key, ("master_key",))
+                hint = self._diagnostics.did_you_mean(key, ("master_key",))
                 code = "unknown-key" if hint else "litellm-unsupported"
                 message = "unknown key" if hint else f"LiteLLM's `{shorten(key)}` is not read"
                 self._diagnostics.add(code, entry.place, message, path=(*path, key), hint=hint or "remove it")

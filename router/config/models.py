@@ -25,11 +25,12 @@ from router.config.fields import (
     Duration,
     FallbackNames,
     FilePathText,
-    HeaderValue,
+    HeaderValues,
     Names,
     Passthrough,
     Settings,
     Size,
+    SwitchableNames,
     Url,
     optional,
 )
@@ -164,7 +165,9 @@ class GroupConfig(PolicySettings):
         "Groups to go on to, in order. Not transitive; `[]` or `false` is none.",
         examples=[["qwen-3"]],
     )
-    aliases: Names | None = optional("Aliases", "Further names of this group.", examples=[["gemma"]])
+    aliases: SwitchableNames | None = optional(
+        "Aliases", "Further names of this group; `false` is none.", examples=[["gemma"]]
+    )
     profile: StrictStr | None = optional("Profile", "The name of an entry of `profiles`.", examples=["batch"])
 
     @model_validator(mode="before")
@@ -200,9 +203,9 @@ class ProviderConfig(ParamSettings):
     auto_scale: StrictBool | None = optional(
         "Auto scale", "Bytez's `autoScale`.", default=False, examples=[True]
     )
-    headers: dict[StrictStr, HeaderValue | None] | None = optional(
+    headers: HeaderValues = optional(
         "Headers",
-        "Further request headers; a header that carries a secret must be a reference.",
+        "Further request headers, `false` is none; a header that carries a secret must be a reference.",
         examples=[{"x-region": "eu"}],
     )
     proxy: Url | None = optional(
@@ -268,7 +271,9 @@ class CallerConfig(Settings):
 class RouterConfig(Settings):
     """A whole config. Includes are united before it is made."""
 
-    version: Literal[1] = Field(title="Version", description="Always 1.", examples=[1])
+    version: Literal[1] = Field(
+        title="Version", description="Always 1.", examples=[1], json_schema_extra={"default": 1}
+    )
     include: Names | None = optional(
         "Includes",
         "Files, relative to this one, whose providers, profiles, models and callers are added.",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from router.config.diagnostics import shorten
 from router.core.table import concrete_model
 from router.core.wildcards import WildcardIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MAX_NAME: Final = 256
 MAX_STARS: Final = 1
@@ -34,12 +35,22 @@ def literal_length(name: str) -> int:
     return len(name) - name.count("*")
 
 
-def overlap(one: str, other: str) -> bool:
-    """Whether some name could match both wildcards, each with one ``*``, as far as their ends tell."""
-    start, _, end = one.partition("*")
-    begin, _, close = other.partition("*")
-    starts_alike = start.startswith(begin) or begin.startswith(start)
-    return starts_alike and (end.endswith(close) or close.endswith(end))
+def ties(wildcards: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The pairs of *wildcards*, whose literal parts are of one length, that some name could match both.
+
+    Judged by their ends alone. The earlier of a pair comes first.
+    """
+    order = {name: index for index, name in enumerate(wildcards)}
+    above: list[str] = []  # Those whose beginning the next one begins with, each with the one above it.
+    for name in sorted(wildcards, key=lambda name: name.partition("*")[0]):
+        start, _, end = name.partition("*")
+        while above and not start.startswith(above[-1].partition("*")[0]):
+            above.pop()
+        for other in above:
+            close = other.partition("*")[2]
+            if end.endswith(close) or close.endswith(end):
+                yield (other, name) if order[other] < order[name] else (name, other)
+        above.append(name)
 
 
 def bytez_problem(model: str) -> str | None:
@@ -116,7 +127,8 @@ class Names:
         wildcard, star = match
         for model, segments in self._targets.get(wildcard, ()):
             if concrete_model(model, star, segments) is None:
-                return Resolved(None, f"`{wildcard}` matches it, but {_problem(model, star, segments)}")
+                problem = _problem(model, star, segments)
+                return Resolved(None, f"`{shorten(wildcard)}` matches it, but {problem}")
         return Resolved(wildcard)
 
 
@@ -126,4 +138,4 @@ def _problem(model: str, star: str, segments: int | None) -> str:
         return "`*` stands only for letters, digits and `. _ - : @`, in segments parted by `/`"
     made = model.replace("*", star)
     known = bytez_problem(made) if segments == SEGMENTS["bytez"] else None
-    return f"the Bytez model `{made}` {known}" if known else f"no model can be called `{made}`"
+    return f"the Bytez model `{shorten(made)}` {known or 'cannot be asked for'}"

@@ -8,10 +8,13 @@ from pydantic import Field, StrictStr, WithJsonSchema, field_validator, model_va
 
 from router.config.fields import (
     Duration,
+    NullForFalse,
+    OrFalse,
     Params,
     Pause,
-    RetryClass,
+    RetryClasses,
     Settings,
+    SwitchableDuration,
     SwitchableNames,
     optional,
 )
@@ -50,20 +53,30 @@ class BoundConfig(Settings):
         return self
 
 
+Bounds = Annotated[
+    dict[StrictStr, Annotated[BoundConfig | None, NullForFalse, OrFalse()]] | None, NullForFalse, OrFalse()
+]
+"""Limits by param; ``false`` switches inherited ones off, one of them or all."""
+
+
 class ParamSettings(Settings):
     """What is done to a request's generation params, at any level."""
 
-    params: Params | None = optional(
+    params: Params = optional(
         "Default params",
-        "Generation params used when the caller gives none; `null` unsets one of a lower level.",
+        "Generation params used when the caller gives none; `null` unsets one of a lower level, `false` in "
+        "place of the map all of them.",
         examples=[{"max_tokens": 200, "temperature": 0.5}],
     )
-    force: Params | None = optional(
-        "Forced params", "Generation params that win over the caller's.", examples=[{"temperature": 0}]
+    force: Params = optional(
+        "Forced params",
+        "Generation params that win over the caller's; `false` is none. A target that cannot carry one is "
+        "asked without it.",
+        examples=[{"temperature": 0}],
     )
-    bounds: dict[StrictStr, BoundConfig | None] | None = optional(
+    bounds: Bounds = optional(
         "Bounds of params",
-        "Limits by param. A `max` of `max_tokens` is also sent when the caller gives none.",
+        "Limits by param; `false` is none. A `max` of `max_tokens` is also sent when the caller gives none.",
         examples=[{"max_tokens": {"max": 4096}}],
     )
     drop: SwitchableNames | None = optional(
@@ -103,9 +116,10 @@ class RetriesConfig(Settings):
         default={"base": "250ms", "cap": "4s"},
         examples=[{"base": "500ms"}],
     )
-    only: Annotated[tuple[RetryClass, ...], Field(strict=False)] | None = optional(
+    only: RetryClasses | None = optional(
         "Retried failures",
-        "Failure classes after which to try again; built in: every class where it can help.",
+        "Failure classes after which to try again, `[]` or `false`: none; built in: every class where it "
+        "can help.",
         examples=[["rate_limited", "overloaded"]],
     )
 
@@ -126,12 +140,15 @@ class StreamConfig(Settings):
         default="60s",
         examples=["20s"],
     )
-    idle_timeout: Duration | None = optional(
-        "Silence", "The longest wait between two pieces.", default="60s", examples=["30s"]
+    idle_timeout: SwitchableDuration | None = optional(
+        "Silence",
+        "The longest wait between two pieces; `false`: no limit.",
+        default="60s",
+        examples=["30s"],
     )
-    timeout: Duration | None = optional(
+    timeout: SwitchableDuration | None = optional(
         "Whole stream",
-        "The longest a whole stream may last, from the request's start; built in: no limit.",
+        "The longest a whole stream may last, from the request's start; built in, and `false`: no limit.",
         examples=["10m"],
     )
 
@@ -157,10 +174,10 @@ class PolicySettings(ParamSettings):
         default="5m",
         examples=["2m"],
     )
-    attempt_timeout: Duration | None = optional(
+    attempt_timeout: SwitchableDuration | None = optional(
         "Timeout of an attempt",
         "For one upstream call. Built in: what is left of `timeout`, but half of it while another target "
-        "or group could still be tried.",
+        "or group could still be tried; `false`: what is left of it.",
         examples=["30s"],
     )
     stream: StreamConfig | None = optional(

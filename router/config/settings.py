@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from router.config.diagnostics import Diagnostic
+from router.config.diagnostics import Diagnostic, usual_hint
 from router.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PREFIX: Final = "ROUTER_"
 
@@ -46,6 +49,17 @@ class ServerSettings(BaseSettings):
     )
 
 
+class SettingsError(ConfigError):
+    """A variable of the environment cannot be used; no config was read.
+
+    ``str`` has one line for each: ``environment variable ROUTER_PORT must be …``.
+    """
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__(diagnostics)
+        self.args = ("\n".join(f"environment variable {item.path} {item.message}" for item in diagnostics),)
+
+
 _WORDS = {
     "log_level": "must be `debug`, `info`, `warning` or `error`",
     "log_format": "must be `auto`, `console` or `json`",
@@ -58,15 +72,17 @@ def read_settings() -> ServerSettings:
     """The settings that the environment's variables give.
 
     Raises:
-        ConfigError: naming each variable that cannot be used.
+        SettingsError: naming each variable that cannot be used.
     """
     try:
         return ServerSettings()
     except ValidationError as error:
         names = [str(details["loc"][0]) for details in error.errors(include_url=False, include_input=False)]
-        raise ConfigError([_finding(name) for name in names]) from None
+        raise SettingsError([_finding(name) for name in names]) from None
 
 
 def _finding(name: str) -> Diagnostic:
     variable = PREFIX + name.upper()
-    return Diagnostic("bad-value", "error", variable, "environment", 0, 0, _WORDS[name])
+    return Diagnostic(
+        "bad-value", "error", variable, "environment", 0, 0, _WORDS[name], usual_hint("bad-value")
+    )

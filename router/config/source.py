@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
 
 import yaml
 
-from router.config.diagnostics import Diagnostics, Place, shorten
+from router.config.diagnostics import Diagnostics, Path, Place, shorten
 from router.config.nodes import Atom, Entry, Map, Node, Scalar, Sequence
 from router.config.reader import Limits, acceptable
 
@@ -28,6 +28,8 @@ _MIN_INTEGER = -(2**63)
 _MERGE = "<<"
 
 _NOT_CLOSED = "is not closed"
+_NAMELESS = "`*` or `&` begins an alias or an anchor here, which needs a name"
+_QUOTE = 'put text that begins with `*` or `&` into quotes, such as `"*"`'
 # libyaml's words, by the piece of them that is stable.
 _PLAIN_WORDS = (
     ("mapping values are not allowed", "a `:` stands where no key can be; is the indentation right?"),
@@ -45,6 +47,7 @@ _PLAIN_WORDS = (
     ),
     ("undefined tag handle", "a `!` begins a tag here; put the text into quotes"),
     ("unknown escape character", "an unknown `\\` escape inside double quotes; use single quotes"),
+    ("did not find expected alphabetic or numeric character", _NAMELESS),
     ("document start", "there is text after the end of the document"),
 )
 
@@ -98,10 +101,12 @@ def parse(text: str, file: str, limit: Limits, diagnostics: Diagnostics) -> Map 
         words = _plain_words(error)
         # What is never closed is found out at the end of the file; its beginning is what helps.
         marks = (error.problem_mark, error.context_mark)
-        first, second = reversed(marks) if words.endswith(_NOT_CLOSED) else marks
+        at_its_beginning = words.endswith(_NOT_CLOSED) or words == _NAMELESS
+        first, second = reversed(marks) if at_its_beginning else marks
         mark = first or second
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
-        diagnostics.add("yaml-syntax", place, words)
+        hint = _QUOTE if words == _NAMELESS else None
+        diagnostics.add("yaml-syntax", place, words, hint=hint)
         return None
     except yaml.YAMLError:  # The reader's own error; our character check lets none through that we know of.
         diagnostics.add("yaml-syntax", Place(file, 1, 1), "this cannot be read as YAML")
@@ -165,14 +170,28 @@ class _Composer:
         return Place(self._file, mark.line + 1, mark.column + 1)
 
     def _fail(self, code: str, place: Place, message: str, hint: str | None = None) -> NoReturn:
-        self._diagnostics.add(code, place, message, hint=hint)
+        self._diagnostics.add(code, place, message, path=self._path(), hint=hint)
         raise _Unusable
+
+    def _path(self) -> Path:
+        """Where the node that is being read will stand, as far as its keys are known."""
+        steps: list[str | int] = []
+        for frame in self._stack:
+            if isinstance(frame.node, Sequence):
+                steps.append(len(frame.node.items))
+            elif frame.key is not None:
+                steps.append(frame.key.name)
+        return tuple(steps)
 
     def _add_nodes(self, count: int, place: Place) -> None:
         self._count += count
         if self._count > self._most:
             what = "with its aliases expanded the file" if self._anchors_used else "the file"
-            hint = None if self._anchors_used else "split it, or use `--large` for a file that you trust"
+            hint = (
+                "write out what is repeated, or split the file"
+                if self._anchors_used
+                else "split it, or use `--large` for a file that you trust"
+            )
             self._fail("too-large", place, f"{what} has more than {self._most:,} values", hint)
 
     @property
@@ -182,7 +201,8 @@ class _Composer:
     def _check_depth(self, height: int, place: Place) -> None:
         depth = len(self._stack) + height
         if depth > self._limit.depth:
-            self._fail("too-large", place, f"maps and lists are nested more than {self._limit.depth} deep")
+            message = f"maps and lists are nested more than {self._limit.depth} deep"
+            self._fail("too-large", place, message, "nest them less deeply; no key of a config needs it")
         # The innermost frame learns it now; the outer ones when it closes.
         if self._stack:
             self._stack[-1].height = max(self._stack[-1].height, height)
@@ -190,8 +210,9 @@ class _Composer:
     def _check_tag(self, event: yaml.NodeEvent, tag: str | None) -> None:
         if tag is not None:
             shown = shorten(tag.replace("tag:yaml.org,2002:", "!!"))
+            message = f"tag `{shown}` is not read"
             self._diagnostics.add(
-                "yaml-tag", self._place(event), f"tag `{shown}` is not read", hint="remove it"
+                "yaml-tag", self._place(event), message, path=self._path(), hint="remove it"
             )
 
     def _open(self, node: Map | Sequence, event: yaml.CollectionStartEvent) -> None:
@@ -247,19 +268,21 @@ class _Composer:
             fits = math.isfinite(number)
         if not fits:
             hint = "whole numbers have at most 64 bits; put text into quotes"
-            self._diagnostics.add("yaml-number", place, f"`{shorten(text)}` is out of range", hint=hint)
+            message = f"`{shorten(text)}` is out of range"
+            self._diagnostics.add("yaml-number", place, message, path=self._path(), hint=hint)
             return 0
         return number
 
     def _alias(self, event: yaml.NodeEvent) -> None:
         place, name = self._place(event), event.anchor or ""
         if self._expects_key():
-            self._fail("yaml-key", place, "a key must be text, not an alias", "write the name itself")
+            self._fail(
+                "yaml-key", place, "a key must be text, not an alias", f"write the name itself; {_QUOTE}"
+            )
         shown = shorten(name)
         if name not in self._anchors:
-            self._fail(
-                "yaml-alias", place, f"no `&{shown}` is defined before this", "define the anchor first"
-            )
+            hint = f'define `&{shown}` first; if it is text, put it into quotes: `"*{shown}"`'
+            self._fail("yaml-alias", place, f"no `&{shown}` is defined before this", hint)
         anchored = self._anchors[name]
         if anchored is None:
             self._fail("yaml-alias", place, f"`*{shown}` stands inside `&{shown}` itself: it would never end")
@@ -283,7 +306,7 @@ class _Composer:
         hint = "write `<<: [*one, *two]`" if merges else "keep one of them"
         where = f"first on line {first.line}, column {first.column}"
         message = f"`{shorten(name)}` stands twice in this map, {where}"
-        self._diagnostics.add("duplicate-key", place, message, hint=hint)
+        self._diagnostics.add("duplicate-key", place, message, path=self._path(), hint=hint)
         if self._diagnostics.full:
             raise _Unusable
 
@@ -306,7 +329,9 @@ class _Composer:
         # A key written in the map wins over a merged one, an earlier map over a later.
         for source in merge.node.items if isinstance(merge.node, Sequence) else [merge.node]:
             if not isinstance(source, Map):
-                self._diagnostics.add("yaml-merge", merge.place, "`<<` must name a map, or a list of maps")
+                message = "`<<` must name a map, or a list of maps"
+                path = (*self._path(), _MERGE)
+                self._diagnostics.add("yaml-merge", merge.place, message, path=path)
                 continue
             for key, entry in source.entries.items():
                 into.entries.setdefault(key, entry)

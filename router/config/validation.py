@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from router.config.codes import CODES
-from router.config.diagnostics import did_you_mean, shorten
+from router.config.diagnostics import shorten
 from router.config.models import RouterConfig
 from router.config.nodes import Map, Scalar, Sequence, find, plain
 
@@ -47,6 +47,10 @@ _LIMITS = {
 }
 _HINTS = {
     "text": "put it into quotes",
+    "a whole number": "write a number such as `3`, without quotes",
+    "a number": "write a number such as `0.5`, without quotes",
+    "a finite number": "write a number such as `0.5`",
+    "a map": "write `key: value` pairs",
     "true or false": "write `true` or `false`, without quotes",
     "a list": "write `[…]`, or one item a line beginning with `- `",
 }
@@ -107,7 +111,7 @@ def _report(details: ErrorDetails, root: Map, diagnostics: Diagnostics) -> None:
         diagnostics.add("bad-version", place.value, what, path=loc, hint="write `version: 1`")
     elif kind == "missing":
         name, found = str(loc[-1]), find(root, loc)
-        if isinstance(found.node, Map) and _near_miss(found.node, name):
+        if isinstance(found.node, Map) and _near_miss(found.node, name, diagnostics):
             return  # The misspelt key is a finding of its own.
         model = model_at(loc[:-1])
         example = (model.model_fields[name].examples or [""])[0]
@@ -119,26 +123,24 @@ def _report(details: ErrorDetails, root: Map, diagnostics: Diagnostics) -> None:
         _bad_value(details, loc, root, diagnostics)
 
 
-def _near_miss(node: Map, name: str) -> bool:
-    return any(did_you_mean(written, (name,)) for written in list(node.entries)[:64])
+def _near_miss(node: Map, name: str, diagnostics: Diagnostics) -> bool:
+    return any(diagnostics.did_you_mean(written, (name,)) for written in list(node.entries)[:64])
 
 
 def _unknown_key(loc: Path, root: Map, diagnostics: Diagnostics) -> None:
     name, parent = str(loc[-1]), loc[:-1]
     model = model_at(parent)
     candidates = [*model.model_fields, *(() if parent else LITELLM_ROOT_KEYS)]
-    hint = did_you_mean(name, candidates) or _elsewhere(name, model, parent)
+    hint = diagnostics.did_you_mean(name, candidates) or _elsewhere(name, model, parent)
     diagnostics.add("unknown-key", find(root, loc).key, "unknown key", path=loc, hint=hint)
 
 
-def _elsewhere(name: str, model: type[BaseModel], parent: Path) -> str | None:
-    """Where a key that is right elsewhere belongs."""
+def _elsewhere(name: str, model: type[BaseModel], parent: Path) -> str:
+    """Where a key that is right elsewhere belongs, else what belongs here."""
     if not parent and name in model_at(("defaults",)).model_fields:
         return f"write it as `defaults.{name}`"
     if parent[:1] == ("models",) and name in model_at(("models", "", "targets", 0)).model_fields:
         return f"`{name}` belongs to a target: `targets: [{{model: …, {name}: …}}]`"
-    if not parent:
-        return None
     keys = list(model.model_fields)
     return "the keys here are " + ", ".join(f"`{key}`" for key in keys[:20])
 
@@ -154,7 +156,7 @@ def _bad_value(details: ErrorDetails, loc: Path, root: Map, diagnostics: Diagnos
         allowed = [word.strip("'") for word in str(context["expected"]).replace(" or ", ", ").split(", ")]
         code, message = "bad-value", "must be " + " or ".join(f"`{word}`" for word in allowed)
         if isinstance(found.node, Scalar) and isinstance(found.node.value, str):
-            hint = did_you_mean(found.node.value, allowed)
+            hint = diagnostics.did_you_mean(found.node.value, allowed)
             message += _shown(found.node.value, loc)
     elif kind in _LIMITS:
         name, words = _LIMITS[kind]
@@ -162,8 +164,15 @@ def _bad_value(details: ErrorDetails, loc: Path, root: Map, diagnostics: Diagnos
     else:
         wanted = _KINDS.get(kind, "another kind of value")
         code, message = "wrong-type", f"must be {wanted}, not {_kind_of(found.node)}"
-        hint = _HINTS.get(wanted) if isinstance(found.node, Scalar) else None
+        hint = _hint(wanted, found.node)
     diagnostics.add(code, found.value, message, path=found.path, hint=hint)
+
+
+def _hint(wanted: str, node: Node) -> str | None:
+    # A list or a map does not become text by quotes.
+    if wanted == "text" and not isinstance(node, Scalar):
+        return "write one word or text"
+    return _HINTS.get(wanted)
 
 
 def _shown(text: str, loc: Path) -> str:

@@ -54,7 +54,7 @@ def parse_json(body: bytes) -> Any:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        at = len(error.doc[: error.pos].encode())
+        at = len(error.doc[: error.pos].encode()) + 1
         raise Refused(400, f"the body is not JSON: {error.msg} (byte {at})") from None
     if _deeper_than(MAX_DEPTH, value):
         raise Refused(400, f"the body is nested deeper than {MAX_DEPTH} levels")

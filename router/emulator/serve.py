@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
-import socket
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from router.address import CannotServe, is_loopback, listen, url_of
 from router.emulator.app import Emulator, create_app
 from router.emulator.exchange import Refused
 
@@ -24,11 +23,6 @@ if TYPE_CHECKING:
     from router.emulator.settings import Settings
 
 _START_TIMEOUT_S = 30.0
-_MAX_PORT = 65_535
-
-
-class CannotServe(RuntimeError):
-    """The emulator cannot listen: uvicorn is missing, or the address cannot be had."""
 
 
 def run(host: str, port: int, settings: Settings, on_ready: Callable[[str], None]) -> None:
@@ -44,10 +38,10 @@ def run(host: str, port: int, settings: Settings, on_ready: Callable[[str], None
     Raises:
         CannotServe: nothing was started.
     """
-    listener = _listen(host, port)
+    listener = listen(host, port)
     with listener:
         app = create_app(replace(settings, loopback=is_loopback(host)))
-        server = _server(app, lambda: on_ready(_base_url(listener)))
+        server = _server(app, lambda: on_ready(url_of(listener)))
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it stopped.
             server.run(sockets=[listener])
 
@@ -70,8 +64,8 @@ class EmulatorServer:
             CannotServe: nothing was started.
         """
         self._app = create_app(settings)
-        listener = _listen("127.0.0.1", port)
-        self.base_url = _base_url(listener)
+        listener = listen("127.0.0.1", port)
+        self.base_url = url_of(listener)
         ready = threading.Event()
         try:
             self._server = _server(self._app, ready.set)
@@ -131,31 +125,6 @@ class EmulatorServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether listening on *host* can be reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= _MAX_PORT:  # getaddrinfo would take it modulo 65,536.
-        raise CannotServe(f"cannot listen on {host} port {port}: a port is a number from 0 to {_MAX_PORT}")
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family)
-    except OSError as error:
-        raise CannotServe(f"cannot listen on {host} port {port}: {error}") from error
-
-
-def _base_url(listener: socket.socket) -> str:
-    host, port, *_ = listener.getsockname()
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _server(app: Emulator, on_ready: Callable[[], None]) -> uvicorn.Server:

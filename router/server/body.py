@@ -76,7 +76,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def _where(body: bytes, error: orjson.JSONDecodeError) -> str:
-    """What is wrong and at which byte; the text itself is never quoted."""
+    """What is wrong and at which byte, from 1; the text itself is never quoted."""
     if not body.strip():
         return "the body is empty; send a JSON object with model and messages"
     try:
@@ -89,7 +89,7 @@ def _where(body: bytes, error: orjson.JSONDecodeError) -> str:
 def _at(before: bytes, problem: str) -> str:
     line = before.count(b"\n") + 1
     column = len(before[before.rfind(b"\n") + 1 :].decode()) + 1
-    return f"invalid JSON at byte {len(before)} (line {line}, column {column}): {problem}"
+    return f"invalid JSON at byte {len(before) + 1} (line {line}, column {column}): {problem}"
 
 
 def _deep(data: dict[str, Any]) -> bool:

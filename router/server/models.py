@@ -31,7 +31,7 @@ class Models:
         self._opened = opened
 
     def list(self, caller: Caller) -> bytes:
-        """The model groups that *caller* may ask, wildcards as they are written."""
+        """What *caller* may ask: model groups, wildcards as they are written, then names of its own."""
         data = [self._model(name) for name in self._names(caller)]
         return orjson.dumps({"object": "list", "data": data})
 
@@ -61,7 +61,9 @@ class Models:
     def _names(self, caller: Caller) -> tuple[str, ...]:
         if caller.groups is None:
             return self._plan.names
-        return tuple(name for name in self._plan.names if name in caller.groups)
+        groups = [name for name in self._plan.names if name in caller.groups]
+        matched = sorted(name for name in caller.groups.difference(groups) if self._plan.find(name))
+        return (*groups, *matched)
 
     def _model(self, name: str) -> dict[str, Any]:
         return {"id": name, "object": "model", "created": self._opened, "owned_by": "bytez-router"}

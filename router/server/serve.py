@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from router.address import CannotServe, is_loopback, listen, url_of
 from router.client import Router
 from router.config import load_file
-from router.server.address import CannotServe, is_loopback, listen, url_of
 from router.server.app import Gateway, create_app
 from router.server.log_setup import LogFormat, LogLevel, configure_logging
 from router.server.settings import GatewaySettings

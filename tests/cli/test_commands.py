@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import httpx2 as httpx
 import pytest
 
+from router.address import CannotServe
 from router.cli import main
-from router.emulator.serve import CannotServe
+from router.emulator.faults import FAULTS
 
 if TYPE_CHECKING:
     from router.emulator.serve import EmulatorServer
@@ -110,6 +111,30 @@ def test_chat(
     assert asked["body"]["params"] == {"temperature": 0.5, "style": "plain"}
 
 
+def test_chat_json(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """--json is one object: the whole reply, and how it came about."""
+    assert main(["chat", "gemma", "How are you?", "--json", "--param", "temperature=0.5"]) == 0
+    captured = capsys.readouterr()
+    reply = json.loads(captured.out)
+    assert reply["object"] == "chat.completion"
+    assert 'You said: "How are you?"' in reply["choices"][0]["message"]["content"]
+    routing = reply["routing"]
+    assert (routing["group"], routing["target"]) == ("gemma-3", "bytez/google/gemma-3-4b-it")
+    assert [attempt["outcome"] for attempt in routing["attempts"]] == ["ok"]
+    assert re.fullmatch(LINE, captured.err)
+
+
+def test_chat_json_that_fails(
+    config: str, capsys: pytest.CaptureFixture[str], bytez_emulator: EmulatorServer
+) -> None:
+    """A failure is 1 and leaves stdout empty, as without --json."""
+    bytez_emulator.fail("Qwen/Qwen3-4B", "400")
+    assert main(["chat", "qwen-3", "Hi", "--json"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("router: 'qwen-3' was not answered: 1 attempt (")
+
+
 def test_chat_without_config(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Without a config every Bytez model has its own name."""
     Path(config).unlink()
@@ -149,6 +174,19 @@ def test_faults(capsys: pytest.CaptureFixture[str]) -> None:
     """--faults lists the table and ends."""
     assert main(["emulate", "--faults"]) == 0
     assert "faulty/503" in capsys.readouterr().out
+
+
+def test_faults_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """--faults --json is a list for programs: the model to ask, what it does, and N's bound."""
+    assert main(["emulate", "--faults", "--json"]) == 0
+    rows = {row["model"]: row for row in json.loads(capsys.readouterr().out)}
+    assert len(rows) == len(FAULTS)
+    assert rows["faulty/503"]["largest_n"] is None
+    assert rows["faulty/slow-Nms"] == {
+        "model": "faulty/slow-Nms",
+        "does": "N ms of silence, then the usual answer",
+        "largest_n": 600_000,
+    }
 
 
 def test_emulate() -> None:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import httpx2 as httpx
 import pytest
 
+from router.address import CannotServe
 from router.cli import main
 from router.cli.child import gateway_process
 from router.cli.common import CommandError
-from router.emulator.serve import CannotServe
 
 if TYPE_CHECKING:
     from router.emulator.serve import EmulatorServer

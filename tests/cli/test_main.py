@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import argparse
 
     from router.cli.common import Commands
+    from router.server.serve import ServeSettings
 
 COMMANDS = ("serve", "check", "chat", "models", "schema", "emulate", "demo")
 
@@ -50,6 +51,7 @@ def test_help_shows_flag_environment_and_default(capsys: pytest.CaptureFixture[s
     for name, default in (("CONFIG", "router.yaml"), ("HOST", "127.0.0.1"), ("PORT", "4000")):
         assert f"environment: ROUTER_{name}; default: {default}" in out
     assert "ROUTER_LOG_LEVEL; default: info" in out
+    assert "ROUTER_LOG_FORMAT; default: auto" in out
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,8 @@ def test_help_shows_flag_environment_and_default(capsys: pytest.CaptureFixture[s
         ["chat", "gemma-3", "Hi", "--param", "=1"],
         ["chat", "gemma-3", "Hi", "--param", "stream=true"],
         ["emulate", "--tier", "gold"],
+        ["chat", "gemma-3", "Hi", "--json", "--stream"],
+        ["serve", "--log-format", "xml"],
     ],
 )
 def test_usage(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
@@ -108,10 +112,42 @@ def test_broken_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_bad_environment(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable that cannot be used is named."""
+    """A variable that cannot be used is wrong usage, as the same flag is; each is named."""
     monkeypatch.setenv("ROUTER_PORT", "http")
-    assert main(["serve"]) == 1
-    assert "ROUTER_PORT" in capsys.readouterr().err
+    monkeypatch.setenv("ROUTER_LOG_LEVEL", "loud")
+    for words in (["serve"], ["models"], ["chat", "m", "Hi"]):
+        assert main(words) == 2
+        assert capsys.readouterr().err == (
+            "router: error: environment variable ROUTER_PORT must be a port: a whole number from 0 to 65535\n"
+            "router: error: environment variable ROUTER_LOG_LEVEL must be `debug`, `info`, "
+            "`warning` or `error`\n"
+        )
+
+
+def test_json_without_faults(capsys: pytest.CaptureFixture[str]) -> None:
+    """An emulator that serves has nothing to print as JSON: wrong usage."""
+    assert main(["emulate", "--json"]) == 2
+    assert capsys.readouterr().err == "router: error: --json goes with --faults\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "expected"),
+    [
+        ([], {}, "auto"),
+        ([], {"ROUTER_LOG_FORMAT": "console"}, "console"),
+        (["--log-format", "json"], {"ROUTER_LOG_FORMAT": "console"}, "json"),
+    ],
+)
+def test_log_format(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], environment: dict[str, str], expected: str
+) -> None:
+    """The flag wins over the environment, which wins over the default."""
+    served: list[ServeSettings] = []
+    monkeypatch.setattr("router.server.serve.serve", served.append)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert main(["serve", *words]) == 0
+    assert [settings.log_format for settings in served] == [expected]
 
 
 class _Command:
@@ -142,6 +178,30 @@ def test_broken_pipe() -> None:
     ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", "{config}"],
+        ["models", "--config", "{config}"],
+        ["schema"],
+        ["emulate", "--faults"],
+        ["--help"],
+    ],
+)
+def test_output_that_cannot_be_written(tmp_path: Path, words: list[str]) -> None:
+    """A full disk under stdout is one line and 1, whatever the command."""
+    config = tmp_path / "router.yaml"
+    config.write_text("version: 1\nmodels: {a: bytez/b/c}\n")
+    command = [sys.executable, "-m", "router.cli", *(word.format(config=config) for word in words)]
+    environment = {**os.environ, "BYTEZ_API_KEY": "key", "PYTHONUNBUFFERED": ""}
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (1, "router: [Errno 28] No space left on device\n")
 
 
 def test_as_a_program() -> None:

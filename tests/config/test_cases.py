@@ -23,6 +23,7 @@ def test_code_fires_with_its_exact_lines(code: str, monkeypatch: pytest.MonkeyPa
     lines = [line.replace(f"{CASES}/", "") for line in found]
     assert (CASES / code / "expected.txt").read_text(encoding="utf-8").splitlines() == lines
     assert lines
+    assert all(item.hint for item in report.diagnostics)
     if code != "too-many-findings":  # It needs a thousand others.
         assert {code} == {item.code for item in report.diagnostics}
     assert report.ok == (CODES[code].severity != "error")

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
+from router.config.codes import CODES
 from router.config.diagnostics import (
     MAX_FINDINGS,
+    MAX_SUGGESTION_WORK,
     Diagnostic,
     Diagnostics,
     Place,
-    did_you_mean,
     format_path,
     shorten,
     suggest,
 )
 from router.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HERE = Place("f.yaml", 3, 7)
 
@@ -84,8 +89,9 @@ def test_suggestions() -> None:
     assert suggest("WEIGHT", keys) == "Weight"
     assert suggest("zzz", keys) is None
     assert suggest("t" * 1000, keys) is None
-    assert did_you_mean("parms", keys) == "did you mean `params`?"
-    assert did_you_mean("zzz", keys) is None
+    found = Diagnostics()
+    assert found.did_you_mean("parms", keys) == "did you mean `params`?"
+    assert found.did_you_mean("zzz", keys) is None
 
 
 def test_suggestions_are_cheap() -> None:
@@ -94,3 +100,30 @@ def test_suggestions_are_cheap() -> None:
     for _ in range(20):
         suggest("group-x", (f"group-{i}" for i in range(1_000_000)))
     assert time.process_time() - started < 1
+
+
+def test_all_suggestions_together_are_bounded() -> None:
+    """Ten thousand misspellings look at no more candidates than a few hundred do; then there are none."""
+    looked: list[str] = []
+
+    def candidates() -> Iterator[str]:
+        for index in range(500):
+            looked.append(name := f"group-{index}")
+            yield name
+
+    found = Diagnostics()
+    hints = [found.did_you_mean(f"gruop-{index}", candidates()) for index in range(10_000)]
+    assert hints[1] == "did you mean `group-1`?"
+    assert hints[-1] is None
+    assert len(looked) <= MAX_SUGGESTION_WORK + 500
+
+
+def test_no_finding_without_a_hint() -> None:
+    """A finding that says no hint gets its code's, in the imperative and without a full stop."""
+    found = Diagnostics()
+    for code in CODES:
+        found.add(code, HERE, code)
+    hints = [item.hint or "" for item in found]
+    assert len(hints) == len(CODES)
+    assert all((hint and hint[0].islower()) or hint.startswith("`") for hint in hints)
+    assert not any(hint.endswith(".") for hint in hints)

@@ -52,8 +52,9 @@ def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_key_is_described() -> None:
-    """Title, description, examples, and a default for each key that may be left out."""
+    """Title, description and examples on every key, a default on every optional one and `version`."""
     Draft202012Validator.check_schema(schema())
+    assert schema()["properties"]["version"]["default"] == 1
     for definition in [schema(), *schema()["$defs"].values()]:
         assert definition["title"]
         assert definition["description"]

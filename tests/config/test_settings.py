@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING
 
 import pytest
 
-from router.config.settings import read_settings
+from router.config.diagnostics import Diagnostic
+from router.config.settings import SettingsError, read_settings
 from router.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,6 +55,9 @@ def test_mistakes_name_the_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError) as caught:
         read_settings()
     text = str(caught.value)
-    assert "error[bad-value] ROUTER_PORT: must be a port" in text
+    assert isinstance(caught.value, SettingsError)
+    assert "environment variable ROUTER_PORT must be a port: a whole number from 0 to 65535" in text
+    assert all(isinstance(item, Diagnostic) and item.hint for item in caught.value.diagnostics)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == text
     assert len(caught.value.diagnostics) == 4
     assert "canary" not in text

@@ -134,7 +134,7 @@ def test_body_that_is_not_json(client: httpx.Client) -> None:
     headers = {"content-type": "application/json"}
     response = client.post(GEMMA, content=b'{"input": "Hi",}', headers=headers)
     assert response.status_code == 400
-    assert response.json()["error"].endswith("(byte 14)")
+    assert response.json()["error"].endswith("(byte 15)")
 
 
 def test_body_size_is_bounded(strict: EmulatorServer) -> None:

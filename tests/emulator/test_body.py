@@ -139,12 +139,12 @@ def test_data_url_with_parameters() -> None:
 
 
 def test_byte_of_a_syntax_error_is_named() -> None:
-    """A trailing comma is found where it stands, counted in bytes and not in characters."""
+    """A trailing comma is found where it stands, counted from 1 in bytes, not in characters."""
     with pytest.raises(Refused) as caught:
         parse_json('{"ü": 1,}'.encode())
     assert caught.value.status == 400
     assert caught.value.message.startswith("the body is not JSON: ")
-    assert caught.value.message.endswith("(byte 8)")
+    assert caught.value.message.endswith("(byte 9)")
 
 
 def nested(depth: int) -> bytes:

@@ -11,8 +11,9 @@ import threading
 import httpx2 as httpx
 import pytest
 
+from router.address import CannotServe
 from router.emulator import serve
-from router.emulator.serve import CannotServe, EmulatorServer, is_loopback, run
+from router.emulator.serve import EmulatorServer, run
 from router.emulator.settings import Settings
 from router.emulator.uvicorn_server import make_server
 
@@ -81,23 +82,6 @@ def test_server_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CannotServe, match="did not start"):
         EmulatorServer()
     assert set(threading.enumerate()) == before
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("127.0.0.1", True),
-        ("127.9.9.9", True),
-        ("::1", True),
-        ("localhost", True),
-        ("0.0.0.0", False),
-        ("192.0.2.1", False),
-        ("example.org", False),
-    ],
-)
-def test_loopback(host: str, expected: bool) -> None:
-    """Which addresses are reached from this machine only."""
-    assert is_loopback(host) is expected
 
 
 def has_ipv6() -> bool:

@@ -4,12 +4,14 @@ import logging
 import subprocess
 import sys
 import textwrap
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
 
 from router import errors
+from router.telemetry import log
 from router.types import RouterOptions
 from tests.library.upstream import (
     DONE,
@@ -27,7 +29,7 @@ from tests.library.upstream import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ANSWER = "ANSWER-CANARY"
 GOOD = reply(200, completion(ANSWER, usage={"prompt_tokens": 3, "completion_tokens": 2}))
@@ -160,15 +162,39 @@ async def test_context_of_an_async_call(up: Upstream, caplog: pytest.LogCaptureF
     assert (said["context_message"], said["context_args"], said["name"]) == ("x", 1, "router")
 
 
-def test_disabled_level_costs_nothing(up: Upstream) -> None:
-    """Below INFO nothing is put together."""
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        (logging.WARNING, []),
+        (logging.INFO, ["asdict"]),
+        (logging.DEBUG, ["asdict", "attempts_ended", "asdict", "params_merged"]),
+    ],
+)
+def test_disabled_level_costs_nothing(
+    up: Upstream,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    level: int,
+    expected: list[str],
+) -> None:
+    """The words of a line that nobody wants are not put together."""
+    work: list[str] = []
+
+    def noted(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def note(*args: Any) -> Any:
+            work.append(name)
+            return original(*args)
+
+        return note
+
+    monkeypatch.setattr(log, "asdict", noted("asdict", asdict))
+    for name in ("attempts_ended", "params_merged"):
+        monkeypatch.setattr(log.Log, name, noted(name, getattr(log.Log, name)))
+    caplog.set_level(level, "router")
     up.script(OK)
-    logging.getLogger("router").setLevel(logging.WARNING)
-    try:
-        with open_router(up) as router:
-            router.completion("g", MESSAGES)
-    finally:
-        logging.getLogger("router").setLevel(logging.NOTSET)
+    with open_router(up) as router:
+        router.completion("g", MESSAGES)
+    assert work == expected
 
 
 def test_silent_by_default(up: Upstream) -> None:

@@ -96,6 +96,7 @@ def test_same_value_twice_is_fine(router: Router, up: Upstream) -> None:
     [
         ("gg", "did you mean 'g'?"),
         ("zzzz", "known: g, wild/*, bounded, dropping"),
+        ("wild/", "known: g, wild/*"),
         ("wild/../up", "no model group"),
         ("x" * 1000, "x" * 99 + "…'"),
     ],

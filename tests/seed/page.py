@@ -92,7 +92,7 @@ MEDIA = _media()
 
 
 def error_byte(message: str) -> int:
-    """The byte that an error about JSON names."""
+    """The byte that an error about JSON names, from 1."""
     found = re.search(r"at byte (\d+) ", message)
     assert found is not None, message
     return int(found[1])

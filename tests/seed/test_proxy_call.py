@@ -75,5 +75,5 @@ def test_curl_as_printed_is_told_its_mistake(bytez: EmulatorServer, port: int) -
     body, _, status = run("sh", "-c", command).partition("status=")
     error = orjson.loads(body)["error"]
     assert status == "400"
-    assert error_byte(error["message"]) == data.rindex(b",")
+    assert error_byte(error["message"]) == data.rindex(b",") + 1
     assert bytez.requests() == []

@@ -129,7 +129,7 @@ def test_one_name_of_a_wildcard(guarded: GatewayThread) -> None:
     carol = _as(guarded, "carol-key")
     assert carol.chat("up/plain").status_code == 200
     assert carol.chat("up/400").status_code == 404
-    assert "known: none" in carol.chat("chat").json()["error"]["message"]
+    assert "known: up/plain" in carol.chat("chat").json()["error"]["message"]
 
 
 def test_listed_models(guarded: GatewayThread) -> None:

@@ -7,6 +7,9 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pytest
+
+    from tests.server.conftest import MakeGateway
     from tests.server.world import GatewayThread
 
 
@@ -38,6 +41,22 @@ def test_none(gateway: GatewayThread) -> None:
         assert response.status_code == 404
         assert response.json()["error"]["code"] == "model_not_found"
         assert len(response.content) < 1_000
+
+
+def test_names_that_only_wildcards_match(make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a caller may ask is listed, also names that stand in the caller's groups alone."""
+    monkeypatch.setenv("ALICE_KEY", "alice-key")
+    callers = "callers: [{name: alice, key: env:ALICE_KEY, groups: [up/z/plain, up/plain, talk]}]\n"
+    gateway = make_gateway(callers)
+    gateway.http.headers["authorization"] = "Bearer alice-key"
+    listed = [model["id"] for model in gateway.http.get("/v1/models").json()["data"]]
+    assert listed == ["chat", "up/plain", "up/z/plain"]
+    assert gateway.chat("up/plain").status_code == 200
+    for name in listed:
+        assert gateway.http.get(f"/v1/models/{name}").json()["id"] == name
+    refusal = gateway.chat("up/other")
+    assert refusal.status_code == 404
+    assert refusal.json()["error"]["message"].endswith("; known: chat, up/plain, up/z/plain")
 
 
 def test_document(gateway: GatewayThread) -> None:

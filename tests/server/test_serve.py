@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import httpx2 as httpx
 import pytest
 
+from router.address import CannotServe, listen
 from router.errors import ConfigError
-from router.server.address import CannotServe, is_loopback, listen, url_of
 from router.server.serve import ServeSettings, serve
 from tests.server.world import MESSAGES
 
@@ -194,29 +194,3 @@ def test_without_uvicorn(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "router.server.uvicorn_server", None)
     with pytest.raises(CannotServe, match=r"pip install 'bytez-router\[server\]'"):
         serve(ServeSettings(str(config), port=0))
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("127.8.8.8", True),
-        ("::1", True),
-        ("0.0.0.0", False),
-        ("::", False),
-        ("example.org", False),
-    ],
-)
-def test_loopback(host: str, expected: bool) -> None:
-    """Which addresses only this machine can reach."""
-    assert is_loopback(host) is expected
-
-
-def test_ipv6_url() -> None:
-    """An IPv6 address is put into brackets."""
-    try:
-        listener = listen("::1", 0)
-    except CannotServe:
-        pytest.skip("this machine has no IPv6")
-    with listener:
-        assert re.fullmatch(r"http://\[::1\]:\d+", url_of(listener))

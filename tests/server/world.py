@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import httpx2 as httpx
 
 from router import Router
+from router.address import listen, url_of
 from router.config import load_text
-from router.server.address import listen, url_of
 from router.server.app import create_app
 from router.server.uvicorn_server import Server, uvicorn_config
 

@@ -1,13 +1,15 @@
-"""Addresses to listen on."""
+"""Addresses that the gateway and the emulator listen on."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
 
+_MAX_PORT = 65_535
+
 
 class CannotServe(Exception):
-    """The gateway cannot start; the message says why and what to do."""
+    """A server cannot start; the message says why and what to do."""
 
 
 def is_loopback(host: str) -> bool:
@@ -21,7 +23,7 @@ def is_loopback(host: str) -> bool:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; connections queue until a worker takes them.
+    """A listening socket; connections queue until somebody takes them.
 
     Args:
         host: a name or address.
@@ -30,10 +32,12 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         CannotServe: the address cannot be had.
     """
+    if not 0 <= port <= _MAX_PORT:  # getaddrinfo would take it modulo 65,536.
+        raise CannotServe(f"cannot listen on {host} port {port}: a port is a number from 0 to {_MAX_PORT}")
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise CannotServe(f"cannot listen on {host} port {port}: {error}") from error
 
 
