@@ -8,7 +8,10 @@ ASK ?= What do you know about Earth?
 override ASK := $(value ASK)
 export ASK
 
-.PHONY: demo serve test check schema clean install
+# Many examples and many sockets: the line coverage they add is nil, and tracing would triple their time.
+UNTRACED := tests/property tests/faults
+
+.PHONY: demo serve test check schema probes mutants clean install
 .DELETE_ON_ERROR:
 
 install: $(VENV)/.installed
@@ -38,10 +41,19 @@ schema: install
 # Skips are counted and named at the end; ROUTER_TEST_ALL=1 turns each into a failure.
 test: check
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal $(UNTRACED)
+	$(BIN)/coverage run -m pytest --numprocesses 4 --dist worksteal $(UNTRACED:%=--ignore %)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under 95 --skip-covered --skip-empty
 	$(BIN)/coverage report --fail-under 100 --include 'router/core/*' --show-missing
+
+# What happens on a bad day, measured over sockets: a table with a goal for each row (two minutes).
+probes: install
+	$(BIN)/python -m bench.probes
+
+# Each property against a version of the core that breaks it.
+mutants: install
+	$(BIN)/python tests/property/run_mutants.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build

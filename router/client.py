@@ -7,9 +7,10 @@ import weakref
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from router.config.load import load_data, load_file, load_text
+from router.core.needs import estimated_tokens
 from router.driver import Run
 from router.engine import Engine, open_engine
-from router.errors import InvalidRequest, RouterClosed
+from router.errors import RouterClosed
 from router.loops import (
     Background,
     ForkLock,
@@ -19,7 +20,7 @@ from router.loops import (
     background,
     close_connections,
 )
-from router.request import chat_request
+from router.request import Ask, chat_request
 from router.streams import AsyncChatStream, ChatStream
 from router.types import ChatCompletion, RouterOptions
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
 
     from router.config import RouterConfig
+    from router.core.needs import Estimator
     from router.core.table import Plan
     from router.layers import Locate
 
@@ -44,17 +46,22 @@ class Router:
         config: a validated config.
         locate: where its keys are written, for errors and the params ledger; None: it was made in
             Python.
+        estimator: how many tokens messages are, to be held against declared context windows; None:
+            a token for every four characters of text.
 
     Raises:
         ConfigError: a reference (``env:NAME``, ``file:PATH``) has no value, or the config does not
             make a plan.
     """
 
-    def __init__(self, config: RouterConfig, *, locate: Locate | None = None) -> None:
+    def __init__(
+        self, config: RouterConfig, *, locate: Locate | None = None, estimator: Estimator | None = None
+    ) -> None:
         if locate is None:  # Made in Python: its names have not been followed yet.
             load_data(config.model_dump(exclude_unset=True)).require()
         self._engine, make_transport = open_engine(config, locate=locate)
         self._config = config
+        self._estimator = estimator or estimated_tokens
         self._pools = Pools(make_transport)
         # Not at exit: by then the loops have closed what is theirs.
         weakref.finalize(self, abandon_connections, self._pools).atexit = False
@@ -64,24 +71,27 @@ class Router:
         self._release: weakref.finalize[..., Router] | None = None
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str], *, large: bool = False) -> Self:
+    def from_file(
+        cls, path: str | os.PathLike[str], *, large: bool = False, estimator: Estimator | None = None
+    ) -> Self:
         """Open a router on a YAML file, a native one or LiteLLM's ``config.yaml``.
 
         Args:
             path: the file.
             large: allow 32 MiB and 2,000,000 nodes in place of 1 MiB and 200,000.
+            estimator: as in the constructor.
 
         Raises:
             ConfigError: with every finding of the file.
         """
         loaded = load_file(path, large=large)
-        return cls(loaded.require(), locate=loaded.locate)
+        return cls(loaded.require(), locate=loaded.locate, estimator=estimator)
 
     @classmethod
-    def from_yaml(cls, text: str, *, large: bool = False) -> Self:
+    def from_yaml(cls, text: str, *, large: bool = False, estimator: Estimator | None = None) -> Self:
         """Open a router on YAML text; as ``from_file``. Relative paths are of the working directory."""
         loaded = load_text(text, large=large)
-        return cls(loaded.require(), locate=loaded.locate)
+        return cls(loaded.require(), locate=loaded.locate, estimator=estimator)
 
     @property
     def config(self) -> RouterConfig:
@@ -159,7 +169,8 @@ class Router:
             UpstreamError: no attempt answered.
             RouterClosed: the router was closed.
         """
-        run = await self.start(model=model, messages=messages, params=params, stream=stream, options=router)
+        options = RouterOptions() if router is None else router
+        run = await self.start(Ask(model, messages, params, stream, options))
         if stream:
             return await AsyncChatStream.open(run, self)
         reply = ChatCompletion.of((await run.whole()).data)
@@ -218,16 +229,7 @@ class Router:
             return ChatStream(opened, self._run_sync)
         return self._run_sync(self.acompletion(model, messages, stream=False, router=router, **params))
 
-    async def start(
-        self,
-        *,
-        model: object,
-        messages: object,
-        params: Mapping[str, Any],
-        stream: bool,
-        options: RouterOptions | None = None,
-        request_id: str | None = None,
-    ) -> Run:
+    async def start(self, ask: Ask, *, request_id: str | None = None) -> Run:
         """Check a chat request and make it ready to run in the running loop; for gateways.
 
         Raises:
@@ -236,17 +238,9 @@ class Router:
         """
         if self._closed:
             raise RouterClosed
-        options = _checked_options(options)
-        request = chat_request(
-            self._engine.routes,
-            self._engine.adapters,
-            model=model,
-            messages=messages,
-            params=params,
-            stream=stream,
-        )
+        request = chat_request(self._engine.routes, self._engine.adapters, ask, estimator=self._estimator)
         connections = await self._pools.here()
-        return Run(self._engine, request, connections, options, request_id or new_request_id())
+        return Run(self._engine, request, connections, ask.options, request_id or new_request_id())
 
     # --- opening and closing
 
@@ -290,24 +284,6 @@ class Router:
 
     async def __aexit__(self, *_exc: object) -> None:
         await self.aclose()
-
-
-def _checked_options(options: object) -> RouterOptions:
-    if options is None:
-        return RouterOptions()
-    if not isinstance(options, RouterOptions):
-        raise InvalidRequest(
-            "router must be RouterOptions, such as RouterOptions(timeout=30)", param="router"
-        )
-    timeout: Any = options.timeout  # Callers do not always keep to the types.
-    if timeout is not None:
-        number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
-        if not number or not timeout > 0:
-            raise InvalidRequest("router.timeout must be a number of seconds above 0", param="router.timeout")
-    caller: Any = options.caller
-    if caller is not None and not isinstance(caller, str):
-        raise InvalidRequest("router.caller must be a string", param="router.caller")
-    return options
 
 
 def new_request_id() -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
-from router.adapters.base import Chunk, Completion, StreamEnd, Uncarried
+from router.adapters.base import Chunk, Completion, StreamEnd
+from router.attempt import UpstreamCall
 from router.core.chain import step
 from router.core.events import (
+    Cancel,
     Cancelled,
     Ended,
     Finish,
@@ -22,53 +23,36 @@ from router.core.events import (
     Send,
     SetTimer,
     Started,
-    TimerFired,
 )
 from router.core.failure import Failure, FailureClass
 from router.core.state import Chain, Phase
-from router.errors import RouterClosed, RouterError, StreamInterrupted, UpstreamError, upstream_error
+from router.errors import (
+    RateLimited,
+    RouterClosed,
+    RouterError,
+    StreamInterrupted,
+    UpstreamError,
+    upstream_error,
+)
+from router.flight import Flight
+from router.telemetry.cost import cost_of
 from router.telemetry.events import Routing
 from router.telemetry.records import attempt_records, request_record
-from router.transport.base import TransportFailure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from router.adapters.base import Adapter, ChatCall, Decoder, StreamItem
     from router.core.events import Action, Event
     from router.engine import Engine
     from router.loops import Connections
     from router.request import ChatRequest
-    from router.transport.base import UpstreamResponse
     from router.types import RouterOptions
-
-_OK = range(200, 300)
-_DRAIN_S = 0.02
-"""Seconds that the end of a HTTP message is waited for, after its stream has said that it is complete."""
 
 
 def _outcome(cause: BaseException) -> str:
     """What ended a request: a bug of ours, or that the caller left or the router was closed."""
     bug = isinstance(cause, Exception) and not isinstance(cause, RouterClosed)
     return "internal_error" if bug else "cancelled"
-
-
-class _Reader:
-    """Reads one streamed reply item by item."""
-
-    def __init__(self, response: UpstreamResponse, decoder: Decoder) -> None:
-        self._response = response
-        self._decoder = decoder
-        self._items: deque[StreamItem] = deque()
-
-    async def next(self, until: float) -> StreamItem:
-        while not self._items:
-            try:
-                piece = await self._response.next(until)
-            except TransportFailure as exc:
-                return Failure(exc.kind, status=self._response.status)
-            self._items.extend(self._decoder.finish() if piece is None else self._decoder.feed(piece))
-        return self._items.popleft()
 
 
 class Run:
@@ -92,19 +76,17 @@ class Run:
         timeout_s = asked.timeout_s if options.timeout is None else min(asked.timeout_s, options.timeout)
         self._chain = Chain(
             route=request.route,
-            eligible=request.eligible,
+            eligible=request.able.targets,
             started=now,
             deadline=now + timeout_s,
             stream=request.stream,
+            keys=request.keys,
+            first_list=request.able.first_list,
         )
         self.routing = Routing(request_id=request_id, group=asked.name, plan=engine.plan.digest)
-        self._statuses: dict[int, int] = {}
-        self._answer: Completion | None = None
-        self._response: UpstreamResponse | None = None
-        self._reader: _Reader | None = None
-        self._held: deque[Chunk] = deque()
-        self._send: Send | None = None
-        self._end: StreamEnd | None = None
+        self._flight = Flight(self._clock)
+        self._calls: dict[int, UpstreamCall] = {}
+        self._answering: UpstreamCall | None = None
         self._usage: Mapping[str, object] | None = None
         self._first_content_s: float | None = None
         self._told = False
@@ -117,8 +99,7 @@ class Run:
         Raises:
             UpstreamError: no attempt answered.
         """
-        await self._drive()
-        answer = self._answer
+        answer = (await self._drive()).answer
         assert answer is not None
         self._usage = answer.data.get("usage")
         self._note_end(answer)
@@ -133,9 +114,11 @@ class Run:
         Raises:
             UpstreamError: no attempt got that far.
         """
-        await self._drive()
-        if self._end is not None:
-            self._note_end(self._end)
+        call = await self._drive()
+        if call.end is not None:
+            for chunk in call.held:
+                self._seen(chunk)
+            self._note_end(call.end)
 
     async def next_chunk(self) -> Chunk | None:
         """The next chunk; None after the last.
@@ -143,31 +126,34 @@ class Run:
         Raises:
             StreamInterrupted: the stream broke.
         """
-        if self._held:
-            return self._seen(self._held.popleft())
-        if self._end is not None or self._reader is None:
-            await self._finish_stream()
+        call = self._answering
+        if call is not None and call.held:
+            return self._seen(call.held.popleft())
+        if call is None or call.end is not None or self._is_over():
+            await self._release()
+            self._tell("ok")
             return None
         try:
-            item = await self._reader.next(self._silence_ends())
+            item = await call.next()
         except BaseException as exc:
             await self._stop(_outcome(exc))
             raise
-        if self._chain.phase is Phase.DONE:  # Closed meanwhile, by another task.
+        if self._is_over():  # Closed meanwhile, by another task.
             return None
         if isinstance(item, Chunk):
             return self._seen(item)
+        number = call.send.attempt
         if isinstance(item, Failure):
             await self._release()
-            self._step(Ended(self._committed(), item))
+            self._step(Ended(number, item))
             error = self._interrupted(item)
             self._tell(error.code)
             raise error
-        self._end = item
-        self._step(Ended(self._committed(), None))
+        call.end = item
+        self._step(Ended(number, None))
         self._note_end(item)
         self._tell("ok")
-        await self._drain()
+        await call.drain()
         return None
 
     async def aclose(self) -> None:
@@ -175,21 +161,21 @@ class Run:
         await self._stop("cancelled")
 
     async def _stop(self, outcome: str) -> None:
-        if self._chain.phase is not Phase.DONE:
+        if not self._is_over():
             self._step(Cancelled())
-        self._held.clear()
+        if self._answering is not None:
+            self._answering.held.clear()
         await self._release()
         if not self._told:
             self._note_attempts()
             self._tell(outcome)
 
+    def _is_over(self) -> bool:
+        return self._chain.phase is Phase.DONE
+
     def keep(self, task: asyncio.Task[None]) -> None:
         """Hold *task* until it is done, with the connections that it will close."""
         self._connections.keep(task)
-
-    async def _finish_stream(self) -> None:
-        await self._release()
-        self._tell("ok")
 
     def _seen(self, chunk: Chunk) -> Chunk:
         usage = chunk.data.get("usage")
@@ -197,29 +183,22 @@ class Run:
             self._usage = usage
         return chunk
 
-    def _committed(self) -> int:
-        assert self._send is not None
-        return self._send.attempt
-
-    def _silence_ends(self) -> float:
-        """When the silence that begins now becomes a failure; comments and keep-alives do not end it."""
-        send = self._send
-        assert send is not None
-        until = float("inf") if send.idle_s is None else self._clock() + send.idle_s
-        return until if send.ends_at is None else min(until, send.ends_at)
-
     # --- performing the core's actions
 
-    async def _drive(self) -> None:
-        """Perform actions until the request is answered or committed.
+    async def _drive(self) -> UpstreamCall:
+        """Perform actions until the request is answered or committed; the call that did it.
 
         Raises:
             UpstreamError: the core gave up.
         """
-        event: Event | None = Started()
         try:
-            while event is not None:
-                event = await self._perform(self._step(event))
+            await self._perform(self._step(Started()))
+            while self._answering is None:
+                event = await self._flight.next()
+                if isinstance(event, FirstContent):
+                    self._first_content_s = self._clock() - self._chain.started
+                    self._answering = self._calls[event.attempt]
+                await self._perform(self._step(event))
         except RouterError as error:
             await self._release()
             self._tell(error.code)
@@ -227,6 +206,9 @@ class Run:
         except BaseException as exc:
             await self._stop(_outcome(exc))
             raise
+        await self._flight.land()
+        self._note_attempts()
+        return self._answering
 
     def _step(self, event: Event) -> tuple[Action, ...]:
         engine = self._engine
@@ -240,110 +222,81 @@ class Run:
                 u=random.random(),  # noqa: S311 - jitter, not secrecy
             )
 
-    async def _perform(self, actions: tuple[Action, ...]) -> Event | None:
-        """Perform *actions*; what happened then, or None when there is nothing left to wait for."""
+    async def _perform(self, actions: tuple[Action, ...]) -> None:
+        """Perform *actions*.
+
+        Raises:
+            UpstreamError: the core gave up.
+        """
         for action in actions:
-            if isinstance(action, Send):
-                return await self._attempt(action)
-            if isinstance(action, SetTimer):
-                await asyncio.sleep(action.at - self._clock())
-                return TimerFired(action.timer)
-            if isinstance(action, GiveUp):
-                self._note_attempts()
-                raise self._failed()
-            if isinstance(action, Finish):
-                self._note_attempts()
-        return None
-
-    async def _attempt(self, send: Send) -> Event | None:
-        self._send = send
-        self._held.clear()
-        target = self._request.route.groups[send.group].targets[send.target]
-        adapter = self._engine.adapters[target.provider]
-        call = self._request.call(send.group, send.target, self._engine.adapters)
-        transport = self._connections.transport(target.provider)
-        try:
-            response = await transport.send(adapter.prepare(call), send.until)
-        except TransportFailure as exc:
-            return Ended(send.attempt, Failure(exc.kind))
-        except Uncarried as exc:  # A default or forced param of this target does not go with the request.
-            return Ended(send.attempt, Failure(FailureClass.UNSUPPORTED, message=str(exc)))
-        self._response = response
-        self._statuses[send.attempt] = response.status
-        if self._request.stream and response.status in _OK:
-            event: Event | None = await self._open(
-                send, response, adapter.decoder(call, response.status, response.headers)
-            )
-        else:
-            event = Ended(send.attempt, await self._read(send, response, adapter, call))
-        if isinstance(event, Ended):
-            await self._release()
-        return event
-
-    async def _read(
-        self, send: Send, response: UpstreamResponse, adapter: Adapter, call: ChatCall
-    ) -> Failure | None:
-        try:
-            body = await response.read(send.until)
-        except TransportFailure as exc:
-            return Failure(exc.kind, status=response.status)
-        result = adapter.parse(call, response.status, response.headers, body)
-        if isinstance(result, Failure):
-            return result
-        self._answer = result
-        return None
-
-    async def _open(self, send: Send, response: UpstreamResponse, decoder: Decoder) -> Event | None:
-        """Read up to the first content; what comes before it is held back, so that a failure stays unseen."""
-        reader = _Reader(response, decoder)
-        while True:
-            item = await reader.next(send.until)
-            if isinstance(item, Failure):
-                return Ended(send.attempt, item)
-            if isinstance(item, StreamEnd):
-                self._end = item
-                await self._drain()
-                return Ended(send.attempt, None)
-            self._held.append(item)
-            if item.commits:
-                self._reader = reader
-                self._first_content_s = self._clock() - self._chain.started
-                self._note_attempts()
-                self._step(FirstContent(send.attempt))
-                return None
+            match action:
+                case Send():
+                    call = UpstreamCall(
+                        action, self._request, self._engine.adapters, self._connections, self._clock
+                    )
+                    self._calls[action.attempt] = call
+                    self._flight.launch(call)
+                case Cancel():
+                    await self._flight.cancel(action.attempt)
+                    await self._calls[action.attempt].release()
+                case SetTimer():
+                    self._flight.set(action)
+                case Finish():
+                    self._answering = self._calls[action.attempt]
+                case GiveUp():
+                    self._note_attempts()
+                    raise self._failed(action)
+                case _:
+                    assert_never(action)
 
     # --- records
 
     def _note_attempts(self) -> None:
         """Bring ``routing`` up to what has happened."""
         chain = self._chain
-        self.routing.attempts = attempt_records(chain, self._statuses, self._clock())
+        statuses = {number: call.status for number, call in self._calls.items()}
+        self.routing.attempts = attempt_records(chain, statuses, self._clock())
         if chain.attempts:
-            last = chain.attempts[-1]
+            shown = self._answering.send.attempt if self._answering is not None else len(chain.attempts)
+            last = chain.attempts[shown - 1]
             self.routing.target = chain.target_of(last).id
             self.routing.params = self._request.ledger(last.group, last.target, self._engine.adapters)
 
     def _note_end(self, end: Completion | StreamEnd) -> None:
         self._note_attempts()
         routing = self.routing
-        routing.cost = end.cost
+        routing.cost = self._cost(end.cost)
         routing.suspect = end.suspect
         routing.finish_reason = "assumed" if end.assumed_finish else None
         if isinstance(end, StreamEnd):
             routing.skipped = end.skipped
 
-    def _failures(self) -> list[Failure]:
-        return [attempt.failure for attempt in self._chain.attempts if attempt.failure is not None]
+    def _cost(self, stated: float | None) -> float | None:
+        """What the attempt that answered cost, in US dollars; None when unknown."""
+        assert self._answering is not None
+        answered = self._chain.attempts[self._answering.send.attempt - 1]
+        assert answered.ended is not None
+        price = self._chain.target_of(answered).price
+        return cost_of(stated, price, self._usage, answered.ended - answered.started)
 
-    def _failed(self) -> UpstreamError:
+    def _failures(self) -> list[Failure]:
+        """Why attempts failed, but for those that we stopped because another was faster."""
+        failures = [attempt.failure for attempt in self._chain.attempts if attempt.failure is not None]
+        return [failure for failure in failures if failure.kind is not FailureClass.CANCELLED]
+
+    def _failed(self, end: GiveUp) -> UpstreamError:
         """The error for a chain that gave up before any content was delivered."""
-        failures = self._failures()
+        name, failures = self.routing.group, self._failures()
+        if end.retry_after_s is not None:
+            return RateLimited(
+                f"{name!r} was not answered: every target asked for a pause", retry_after=end.retry_after_s
+            )
         tried = ", ".join(f"{record.target}: {record.outcome}" for record in self.routing.attempts)
         made = "1 attempt" if len(failures) == 1 else f"{len(failures)} attempts"
         what = f"{made} ({tried})" if failures else "the time ran out before any attempt"
         hints = [failure.hint_s for failure in failures if failure.hint_s is not None]
         return upstream_error([failure.kind for failure in failures])(
-            f"{self.routing.group!r} was not answered: {what}",
+            f"{name!r} was not answered: {what}",
             attempts=self.routing.attempts,
             provider_message=self._engine.scrubber.clean(failures[-1].message) if failures else "",
             retry_after=min(hints, default=None),
@@ -383,15 +336,8 @@ class Run:
             log.attempts_ended(routing.request_id, routing.attempts)
             log.params_merged(routing.request_id, routing.params)
 
-    async def _drain(self) -> None:
-        """Read what follows a stream's good end, normally a few bytes, so that the connection is kept."""
-        if self._response is not None:
-            with contextlib.suppress(TransportFailure):
-                await self._response.next(self._clock() + _DRAIN_S)
-        await self._release()
-
     async def _release(self) -> None:
-        """Give the connection back; what was not read to its end is closed."""
-        response, self._response, self._reader = self._response, None, None
-        if response is not None:
-            await response.aclose()
+        """Stop what is in flight and give the connections back; what was not read to its end is closed."""
+        await self._flight.land()
+        for call in self._calls.values():
+            await call.release()

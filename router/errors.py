@@ -5,6 +5,7 @@ RouterError
 ├── RequestError                the request, found out before any upstream call
 │   ├── UnknownModel            404
 │   └── InvalidRequest          400
+│       └── RequestTooLong      400  fits into no declared context window
 └── UpstreamError               after the chain ran; ``.attempts`` has every attempt
     ├── BadRequest              400  (bad_request, unsupported)
     ├── ContextOverflow         400
@@ -49,6 +50,7 @@ __all__ = [
     "ProtocolViolation",
     "RateLimited",
     "RequestError",
+    "RequestTooLong",
     "RouterClosed",
     "RouterError",
     "ServerFailed",
@@ -114,6 +116,12 @@ class UnknownModel(RequestError):
 
 class InvalidRequest(RequestError):
     """A field of the request is missing, wrong, reserved, out of bounds or carried by no target."""
+
+
+class RequestTooLong(InvalidRequest):
+    """The request fits into no declared context window that could serve it, by an estimate of its tokens."""
+
+    code = "context_length_exceeded"
 
 
 class UpstreamError(RouterError):

@@ -17,6 +17,7 @@ from router.adapters.base import Upstream
 from router.adapters.registry import build
 from router.config.diagnostics import Diagnostics, Path, Place, shorten
 from router.config.models import (
+    EjectionConfig,
     GroupConfig,
     PolicySettings,
     ProviderConfig,
@@ -26,7 +27,9 @@ from router.config.models import (
 from router.config.names import SEGMENTS
 from router.config.units import MAX_DURATION_S
 from router.core.failure import FallbackList
+from router.core.health import Ejection
 from router.core.merge import combine
+from router.core.select import Strategy
 from router.core.table import (
     LEVELS,
     Group,
@@ -40,6 +43,7 @@ from router.core.table import (
     Wildcard,
     concrete,
 )
+from router.core.traits import Capability, Price
 from router.core.wildcards import WildcardIndex
 from router.layers import Layer, Locate, ParamLayers, nested, setting, written_at
 
@@ -111,6 +115,7 @@ class _Compiler:
         providers = self._providers()
         for name, model in models.items():
             self._groups[name] = self._group(name, model)
+            self._check_tags(self._groups[name])
             self._aliases.update(dict.fromkeys(model.aliases or (), name))
         patterns = sorted((name for name in models if "*" in name), key=lambda name: (-len(name), name))
         routes = {name: self._route(name, providers) for name in models}
@@ -177,6 +182,10 @@ class _Compiler:
             first_chunk_s=setting(streams, "first_chunk_timeout", None),
             idle_s=setting(streams, "idle_timeout", 60.0) or None,
             stream_timeout_s=setting(streams, "timeout", None) or None,
+            ejection=_ejection(policies),
+            strategy=Strategy(model.strategy or "weighted"),
+            affinity=_lowered(model.affinity),
+            require=frozenset(model.require or ()),
         )
 
     def _target(self, group: str, group_layers: list[Layer], index: int, item: TargetConfig) -> Target:
@@ -204,6 +213,25 @@ class _Compiler:
             policy=policy,
             first_chunk_s=_FIRST_CHUNK_S.get(adapter, 60.0),
             drop_unsupported=setting(settings, "unsupported", "error") == "drop",
+            lacks=_lacks(item),
+            tags=frozenset(
+                tag for source in (written, self._config.models[group], item) for tag in _tags(source)
+            ),
+            price=_price(item),
+        )
+
+    def _check_tags(self, group: Group) -> None:
+        """Warn of required tags that no target of the group has together."""
+        if any(group.require <= target.tags for target in group.targets):
+            return
+        path = ("models", group.name, "require")
+        tags = ", ".join(f"`{shorten(tag)}`" for tag in sorted(group.require)[:10])
+        self.diagnostics.add(
+            "unmet-require",
+            self._locate(path),
+            f"no target of the group has all of {tags}",
+            path=path,
+            hint="add `tags` to a target, or to its provider",
         )
 
     # --- force
@@ -304,6 +332,45 @@ class _Compiler:
 def _whole(weight: float) -> float:
     """Whole weights as integers: their sums, and so the shares, are exact."""
     return int(weight) if weight == int(weight) else weight
+
+
+def _lowered(affinity: str | None) -> str | None:
+    """Headers have one name in any case."""
+    return affinity.lower() if affinity is not None else None
+
+
+def _lacks(target: TargetConfig) -> frozenset[Capability]:
+    """What the target's config declares ``false``."""
+    if target.supports is None:
+        return frozenset()
+    return frozenset(item for item in Capability if getattr(target.supports, item.value) is False)
+
+
+def _price(target: TargetConfig) -> Price | None:
+    written = target.price
+    if written is None:
+        return None
+    return Price(written.input_per_mtok, written.output_per_mtok, written.per_second)
+
+
+def _tags(source: ProviderConfig | GroupConfig | TargetConfig | None) -> tuple[str, ...]:
+    return (source.tags if source is not None else None) or ()
+
+
+def _ejection(policies: Sequence[PolicySettings]) -> Ejection | None:
+    """None when the highest level that speaks says ``false``; a map above a ``false`` begins anew."""
+    layers: list[EjectionConfig] = []
+    for layer in nested(policies, "ejection"):
+        layers = [layer] if layer.off or (layers and layers[-1].off) else [*layers, layer]
+    if layers and layers[-1].off:
+        return None
+    built_in = Ejection()
+    return Ejection(
+        consecutive=setting(layers, "consecutive", built_in.consecutive),
+        rate=setting(layers, "rate", built_in.rate),
+        base_s=setting(layers, "base", built_in.base_s),
+        cap_s=setting(layers, "cap", built_in.cap_s),
+    )
 
 
 def _retries(policies: Sequence[PolicySettings], targets: int) -> Retries:

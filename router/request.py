@@ -12,19 +12,44 @@ from typing import TYPE_CHECKING, Any
 
 from router.adapters.base import ChatCall
 from router.adapters.params import RESERVED, canonical
-from router.core.failure import FallbackList
-from router.core.merge import REQUEST, LedgerEntry, Merged, Violation, combine, fit, merge
+from router.core.merge import REQUEST, LedgerEntry, Merged, combine, fit, merge
+from router.core.select import affinity_key
+from router.eligible import Eligible, eligible
 from router.errors import InvalidRequest, UnknownModel
 from router.plainjson import json_problem
+from router.types import RouterOptions
 
 if TYPE_CHECKING:
     from router.adapters.base import Adapter
-    from router.core.table import Group, Route, Target
+    from router.core.needs import Estimator
+    from router.core.table import Group, Route
     from router.routes import Routes
 
 MAX_MESSAGES = 10_000
 """More messages than this in one request are refused."""
+MAX_TAGS = 100
+"""Nobody needs more tags of one target."""
 _SHOWN_CHARS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a caller asks, as it came: nothing of it has been checked.
+
+    Attributes:
+        model, messages: whatever was given.
+        params: whatever else was given.
+        stream: whether a stream is asked for.
+        options: options for routing.
+        headers: of the gateway's request, names in lower case; empty in the library.
+    """
+
+    model: object
+    messages: object
+    params: Mapping[str, Any]
+    stream: bool = False
+    options: RouterOptions = field(default_factory=RouterOptions)
+    headers: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True)
@@ -37,8 +62,8 @@ class ChatRequest:
         params: the caller's, under canonical names, without None.
         renames: (written, canonical) for each synonym the caller used.
         stream: whether a stream was asked for.
-        eligible: for each group and target of the route, whether it can carry the request.
-        dropped: the caller's params that no target can carry and that may be left out.
+        keys: for each group the digest that its affinity goes by; empty: no group has affinity.
+        able: which targets can carry it.
     """
 
     route: Route
@@ -46,15 +71,15 @@ class ChatRequest:
     params: Mapping[str, Any]
     renames: Sequence[tuple[str, str]]
     stream: bool
-    eligible: tuple[tuple[bool, ...], ...] = ()
-    dropped: frozenset[str] = frozenset()
+    keys: tuple[bytes, ...] = field(default=(), repr=False)
+    able: Eligible = field(default_factory=Eligible)
     _merged: dict[tuple[int, int], Merged] = field(default_factory=dict)
 
     def call(self, group: int, target: int, adapters: Mapping[str, Adapter]) -> ChatCall:
         """What to send to one target."""
         chosen = self.route.groups[group].targets[target]
         merged = self.merged(group, target)
-        fit(merged, adapters[chosen.provider].carries, drop=self.dropped)
+        fit(merged, adapters[chosen.provider].carries, drop=self.able.dropped)
         return ChatCall(model=chosen.model, messages=self.messages, params=merged.params, stream=self.stream)
 
     def merged(self, group: int, target: int) -> Merged:
@@ -84,26 +109,33 @@ class ChatRequest:
 
 
 def chat_request(
-    routes: Routes,
-    adapters: Mapping[str, Adapter],
-    *,
-    model: object,
-    messages: object,
-    params: Mapping[str, Any],
-    stream: bool,
+    routes: Routes, adapters: Mapping[str, Adapter], ask: Ask, *, estimator: Estimator
 ) -> ChatRequest:
     """Check a chat request and find out which targets can carry it.
 
+    Args:
+        routes: what runs.
+        adapters: by provider.
+        ask: what the caller asks.
+        estimator: how many tokens messages are; asked where a target declares its context window.
+
     Raises:
-        UnknownModel: *model* names no group, alias or wildcard.
+        UnknownModel: the model names no group, alias or wildcard.
+        RequestTooLong: the request fits into no context window.
         InvalidRequest: a field is missing, malformed or reserved, or no target can carry the request.
     """
-    route = find_route(routes, model)
-    given, renames = _caller_params(params)
+    _check_options(ask.options)
+    route = find_route(routes, ask.model)
+    given, renames = _caller_params(ask.params)
     request = ChatRequest(
-        route=route, messages=_checked_messages(messages), params=given, renames=renames, stream=stream
+        route=route,
+        messages=_checked_messages(ask.messages),
+        params=given,
+        renames=renames,
+        stream=ask.stream,
+        keys=_affinity_keys(route.groups, given, ask),
     )
-    _settle_eligibility(request, adapters)
+    request.able = eligible(request, frozenset(ask.options.tags), adapters, estimator)
     return request
 
 
@@ -125,6 +157,25 @@ def find_route(routes: Routes, model: object) -> Route:
     near = difflib.get_close_matches(shown, askable, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else f"; known: {_some(routes.plan.names)}"
     raise UnknownModel(f"no model group is named {shown!r}{hint}", param="model")
+
+
+def _check_options(options: object) -> None:
+    if not isinstance(options, RouterOptions):
+        raise InvalidRequest(
+            "router must be RouterOptions, such as RouterOptions(timeout=30)", param="router"
+        )
+    timeout: Any = options.timeout  # Callers do not always keep to the types.
+    if timeout is not None:
+        number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+        if not number or not timeout > 0:
+            raise InvalidRequest("router.timeout must be a number of seconds above 0", param="router.timeout")
+    caller: Any = options.caller
+    if caller is not None and not isinstance(caller, str):
+        raise InvalidRequest("router.caller must be a string", param="router.caller")
+    tags: Any = options.tags
+    texts = isinstance(tags, list | tuple) and all(isinstance(tag, str) for tag in tags)
+    if not texts or len(tags) > MAX_TAGS:
+        raise InvalidRequest(f"router.tags must be a list of texts, at most {MAX_TAGS}", param="router.tags")
 
 
 def _some(names: Sequence[str]) -> str:
@@ -172,82 +223,20 @@ def _checked_messages(messages: object) -> Sequence[Mapping[str, Any]]:
     return messages
 
 
-def _settle_eligibility(request: ChatRequest, adapters: Mapping[str, Adapter]) -> None:
-    """Fill in which targets can carry the request.
-
-    Raises:
-        InvalidRequest: none can; the message names the field.
-    """
-    route = request.route
-    providers = {target.provider for group in route.groups for target in group.targets}
-    uncarried = {
-        name: {param for param, value in request.params.items() if not adapters[name].carries(param, value)}
-        for name in providers
-    }
-    request.dropped = _droppable(route.groups, uncarried)
-    asked = ChatCall(model="", messages=request.messages, params=request.params, stream=request.stream)
-    refusals = {name: adapters[name].refuses(asked) for name in providers}
-    problems: list[Violation] = []
-    request.eligible = tuple(
-        tuple(
-            _eligible(request, (g, t), uncarried[target.provider], refusals[target.provider], problems)
-            for t, target in enumerate(group.targets)
-        )
-        for g, group in enumerate(route.groups)
-    )
-    # Without an attempt nothing but on_error can lead to another group.
-    first = (0, *route.lists.get(FallbackList.ON_ERROR, ()))
-    if not any(any(request.eligible[index]) for index in first):
-        raise _refused(route, problems)
+def _affinity_keys(groups: Sequence[Group], given: Mapping[str, Any], ask: Ask) -> tuple[bytes, ...]:
+    """For each group the digest that keeps the request on one target; empty when no group has affinity."""
+    if not any(group.affinity for group in groups):
+        return ()
+    return tuple(_affinity_key(group.affinity, given, ask) for group in groups)
 
 
-def _refused(route: Route, problems: Sequence[Violation]) -> InvalidRequest:
-    """Why no target may serve: what every target refuses is named alone, else all that stand in the way."""
-    first = problems[0]
-    if first.message:
-        return InvalidRequest(first.message, param=first.param)
-    names = sorted({problem.param for problem in problems if not problem.message})
-    what = f"no target of {route.asked.name!r} can carry {', '.join(names)}"
-    if names[1:]:  # Each may have its carrier, but no target carries all.
-        return InvalidRequest(f"{what} together; leave out what you need least", param=names[0])
-    if all(target.drop_unsupported for group in route.groups for target in group.targets):
-        return InvalidRequest(f"{what}; leave it out", param=names[0])
-    advice = "leave it out, or let the config drop it with `unsupported: drop`"
-    return InvalidRequest(f"{what}; {advice}", param=names[0])
-
-
-def _droppable(groups: Sequence[Group], uncarried: Mapping[str, set[str]]) -> frozenset[str]:
-    """The caller's params that no target can carry and that every target's config allows to drop."""
-    nowhere = set.intersection(*uncarried.values())
-    if nowhere and all(target.drop_unsupported for group in groups for target in group.targets):
-        return frozenset(nowhere)
-    return frozenset()
-
-
-def _eligible(
-    request: ChatRequest,
-    place: tuple[int, int],
-    uncarried: set[str],
-    refusal: str | None,
-    problems: list[Violation],
-) -> bool:
-    """Whether one target can carry the request; if not, why is added to *problems*."""
-    group, index = place
-    target = request.route.groups[group].targets[index]
-    if refusal is not None:
-        problems.append(Violation(refusal.partition(":")[0], refusal))
-        return False
-    in_the_way = [name for name in sorted(uncarried - request.dropped) if _counts(request, place, name)]
-    problems.extend(Violation(name, "") for name in in_the_way)
-    violations = request.merged(group, index).violations if _bounded(request, target) else []
-    problems.extend(violations)
-    return not in_the_way and not violations
-
-
-def _counts(request: ChatRequest, place: tuple[int, int], name: str) -> bool:
-    """Whether the caller's value of *name* would go up to the target at all (not dropped, not forced)."""
-    return name in request.merged(*place).given
-
-
-def _bounded(request: ChatRequest, target: Target) -> bool:
-    return bool(target.policy.bounds or request.route.asked.policy.bounds)
+def _affinity_key(affinity: str | None, given: Mapping[str, Any], ask: Ask) -> bytes:
+    value: str | bytes | None = None
+    if affinity == "user":
+        user = given.get("user")
+        value = user if isinstance(user, str) else None
+    elif affinity == "caller":
+        value = ask.options.caller
+    elif affinity is not None:
+        value = ask.headers.get(affinity.removeprefix("header:").encode())
+    return affinity_key(value) if value else b""

@@ -237,7 +237,9 @@ class RouterOptions:
     Attributes:
         caller: who sends the request, for logs; the gateway sets it from the key instead.
         timeout: seconds for the whole request; may only shorten the configured timeout.
+        tags: a target must have all of them, beside those that the config requires.
     """
 
     caller: str | None = None
     timeout: float | None = None
+    tags: Sequence[str] = ()

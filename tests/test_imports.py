@@ -20,7 +20,10 @@ _BASE = {"types", "errors"}
 _CORE = {"core", *_BASE}
 _SIDES = {"cache", "adapters", "transport", "telemetry"}
 _PLAN = {"plan", "layers", "config", "adapters", *_CORE}
-_CLIENT = {"client", "default", "driver", "engine", "loops", "plainjson", "request", "routes", "streams"}
+_CLIENT = {
+    *("attempt", "client", "default", "driver", "eligible", "engine", "flight", "loops"),
+    *("plainjson", "request", "routes", "streams"),
+}
 _UNDER = {*_CLIENT, *_PLAN, *_SIDES}
 _MAY: dict[str, set[str]] = {
     "types": set(),

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from router.config import Diagnostics, Place, RouterConfig, load_text
 from router.core.failure import FailureClass, FallbackList
+from router.core.select import Strategy
 from router.core.table import Bound, Group, Plan, Setting, Target
+from router.core.traits import Capability, Price
 from router.errors import ConfigError
 from router.plan import compile_plan
 
@@ -453,3 +456,80 @@ def test_places_of_python_configs() -> None:
     from router.plan import nowhere  # noqa: PLC0415 - here only
 
     assert nowhere(("models", "g")) == Place("config", 0, 0)
+
+
+# --- selection
+
+
+def test_selection_is_compiled() -> None:
+    """Strategy, affinity, price and capabilities; headers have one name in any case."""
+    made = group({"strategy": "fastest", "affinity": "header:X-Session", "require": ["eu"], "tags": ["eu"]})
+    assert (made.strategy, made.affinity, made.require) == (
+        Strategy.FASTEST,
+        "header:x-session",
+        frozenset({"eu"}),
+    )
+    plain = group({"affinity": False})
+    assert (plain.strategy, plain.affinity, plain.require) == (Strategy.WEIGHTED, None, frozenset())
+    written = {
+        "model": "local/m",
+        "price": {"input_per_mtok": 1, "output_per_mtok": 2.5, "per_second": 0.5},
+        "supports": {"tools": False, "vision": True, "audio": None},
+    }
+    only = target({"targets": [written]})
+    assert only.price == Price(1.0, 2.5, 0.5)
+    assert only.lacks == {Capability.TOOLS}
+    assert (target().price, target().lacks, target().tags) == (None, frozenset(), frozenset())
+
+
+def test_tags_add_up() -> None:
+    """A target has its own tags, its group's and its provider's."""
+    providers = {"local": {**LOCAL["local"], "tags": ["eu"]}}
+    made = group(
+        {"targets": [{"model": "local/m", "tags": ["big"]}, "local/n"], "tags": ["chat"]}, providers=providers
+    )
+    assert [item.tags for item in made.targets] == [{"eu", "big", "chat"}, {"eu", "chat"}]
+    assert target({"targets": [{"model": "local/m", "tags": False}]}).tags == frozenset()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"strategy": "cheapest"},
+        {"affinity": "user"},
+        {"require": ["eu"]},
+        {"tags": ["eu"]},
+        {"targets": [{"model": "local/m", "tags": ["eu"]}]},
+        {"targets": [{"model": "local/m", "supports": {"tools": False}}]},
+        {"targets": [{"model": "local/m", "context_window": 8}]},
+        {"targets": [{"model": "local/m", "price": {"per_second": 1}}]},
+    ],
+)
+def test_selection_is_in_the_digest(settings: dict[str, Any]) -> None:
+    """Whatever decides which target is asked changes the plan's digest."""
+    written = {"targets": ["local/m"], **settings}
+    assert plan(models={"g": written}).digest != plan(models={"g": "local/m"}).digest
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"strategy": "random"}, "`weighted`"),
+        ({"affinity": "session"}, "`header:NAME`"),
+        ({"affinity": "header:"}, "`header:NAME`"),
+        ({"affinity": 5}, "`header:NAME`"),
+        ({"tags": [""]}, "at least 1 character"),
+        ({"require": ["x" * 101]}, "at most 100 characters"),
+        ({"targets": [{"model": "local/m", "price": {"input_per_mtok": 1}}]}, "go together"),
+        ({"targets": [{"model": "local/m", "price": {"per_second": -1}}]}, "at least 0"),
+        ({"targets": [{"model": "local/m", "supports": {"flight": True}}]}, "unknown key"),
+        ({"targets": [{"model": "local/m", "supports": {"tools": "yes"}}]}, "true or false"),
+    ],
+)
+def test_selection_written_wrong(settings: dict[str, Any], words: str) -> None:
+    """What cannot be meant is refused in words that say what to write."""
+    text = json.dumps(
+        {"version": 1, "providers": LOCAL, "models": {"g": {"targets": ["local/m"], **settings}}}
+    )
+    (finding,) = load_text(text).diagnostics
+    assert words in str(finding)

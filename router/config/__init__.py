@@ -6,6 +6,7 @@ from router.config.load import Loaded, load_data, load_file, load_text
 from router.config.models import (
     BoundConfig,
     CallerConfig,
+    EjectionConfig,
     FallbacksConfig,
     GroupConfig,
     PolicySettings,
@@ -23,6 +24,7 @@ __all__ = [
     "Code",
     "Diagnostic",
     "Diagnostics",
+    "EjectionConfig",
     "FallbacksConfig",
     "GroupConfig",
     "Loaded",

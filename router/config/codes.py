@@ -191,6 +191,12 @@ CODES: dict[str, Code] = {
         "The one with the longest literal part wins; here neither is longer.",
         "Make one of them more specific.",
     ),
+    "unmet-require": Code(
+        "No target of a group has the tags that it requires",
+        "The group itself can serve nothing; its fallbacks alone could.",
+        "Give the tags to a target, its group or its provider, or require fewer.",
+        severity="warning",
+    ),
     "reserved-param": Code(
         "A param's name is reserved",
         "It steers the router or the connection, not the model, or is part of every request.",

@@ -37,24 +37,29 @@ from router.config.fields import (
 from router.config.policies import (
     BackoffConfig,
     BoundConfig,
+    EjectionConfig,
     ParamSettings,
     PolicySettings,
     RetriesConfig,
     StreamConfig,
 )
+from router.config.traits import Affinity, PriceConfig, SupportsConfig, Tags
 
 __all__ = [
     "BackoffConfig",
     "BoundConfig",
     "CallerConfig",
+    "EjectionConfig",
     "FallbacksConfig",
     "GroupConfig",
     "ParamSettings",
     "PolicySettings",
+    "PriceConfig",
     "ProviderConfig",
     "RetriesConfig",
     "RouterConfig",
     "StreamConfig",
+    "SupportsConfig",
     "TargetConfig",
 ]
 
@@ -92,7 +97,24 @@ class TargetConfig(ParamSettings):
         examples=[2],
     )
     context_window: Annotated[int, Field(ge=1, le=MAX_CONTEXT_WINDOW)] | None = optional(
-        "Context window", "Tokens that the model can read; leave it out when unknown.", examples=[32768]
+        "Context window",
+        "Tokens that a request and its reply may have together; a longer request goes elsewhere. Leave it "
+        "out when unknown.",
+        examples=[32768],
+    )
+    supports: SupportsConfig | None = optional(
+        "Capabilities",
+        "What it can do; a request that needs what is declared `false` goes elsewhere.",
+        examples=[{"tools": False, "vision": False}],
+    )
+    tags: Tags | None = optional(
+        "Tags", "Its tags, beside those of its group and its provider.", examples=[["eu"]]
+    )
+    price: PriceConfig | None = optional(
+        "Price",
+        "What it costs, in US dollars; for `cheapest`, and for the cost of a reply where the upstream "
+        "states none.",
+        examples=[{"input_per_mtok": 0.1, "output_per_mtok": 0.4}],
     )
 
     @model_validator(mode="before")
@@ -165,6 +187,25 @@ class GroupConfig(PolicySettings):
         "Groups to go on to, in order. Not transitive; `[]` or `false` is none.",
         examples=[["qwen-3"]],
     )
+    strategy: Literal["weighted", "least_busy", "fastest", "cheapest"] | None = optional(
+        "Strategy",
+        "How the targets of one tier share the requests: by weight in turn; fewest in flight; soonest first "
+        "content; lowest price.",
+        default="weighted",
+        examples=["least_busy"],
+    )
+    affinity: Affinity | None = optional(
+        "Affinity",
+        "What keeps requests on one target as long as it is ready: the `user` param, the `caller`, or "
+        "`header:NAME` of the gateway's request. A request without it goes by `strategy`.",
+        examples=["user"],
+    )
+    require: Tags | None = optional(
+        "Required tags",
+        "Tags that a target must have to serve; those of the group asked hold in its fallbacks too.",
+        examples=[["eu"]],
+    )
+    tags: Tags | None = optional("Tags", "Tags of all its targets.", examples=[["eu"]])
     aliases: SwitchableNames | None = optional(
         "Aliases", "Further names of this group; `false` is none.", examples=[["gemma"]]
     )
@@ -231,6 +272,7 @@ class ProviderConfig(ParamSettings):
         default="16MiB",
         examples=["64MiB"],
     )
+    tags: Tags | None = optional("Tags", "Tags of all its targets.", examples=[["eu"]])
     passthrough: Passthrough | None = optional(
         "Unknown params",
         "Which params that the adapter does not know go up: `any` (built in for bytez), `known` (none; "

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, StrictStr, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    StrictStr,
+    WithJsonSchema,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from router.config.fields import (
     Duration,
@@ -20,7 +29,11 @@ from router.config.fields import (
 )
 from router.config.units import finding
 
+if TYPE_CHECKING:
+    from pydantic.functional_validators import ModelWrapValidatorHandler
+
 MAX_ATTEMPTS = 100
+MAX_CONSECUTIVE = 1_000
 
 Number = Annotated[int | float, Field(allow_inf_nan=False), WithJsonSchema({"type": "number"})]
 Count = Annotated[int, Field(ge=0, le=MAX_ATTEMPTS)]
@@ -131,6 +144,52 @@ class RetriesConfig(Settings):
         return {"max": data} if isinstance(data, int) and not isinstance(data, bool) else data
 
 
+class EjectionConfig(Settings):
+    """Setting a target aside that keeps failing. `false` never does."""
+
+    short_form: ClassVar[dict[str, Any] | None] = {"const": False}
+    consecutive: Annotated[int, Field(ge=1, le=MAX_CONSECUTIVE)] | None = optional(
+        "Failures in a row",
+        "So many counted failures in a row, of at least two requests, eject a target.",
+        default=5,
+        examples=[3],
+    )
+    rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = optional(
+        "Failure rate",
+        "Such a share of failures among at least 10 results within 30s ejects a target.",
+        default=0.5,
+        examples=[0.8],
+    )
+    base: Duration | None = optional(
+        "First ejection",
+        "How long the first ejection lasts; the k-th in a row lasts k times as long, each ± 20 %.",
+        default="5s",
+        examples=["10s"],
+    )
+    cap: Duration | None = optional(
+        "Longest ejection", "No ejection is longer, before its ± 20 %.", default="2m", examples=["1m"]
+    )
+    _off: bool = PrivateAttr(default=False)
+
+    @property
+    def off(self) -> bool:
+        """Whether it was written as ``false``."""
+        return self._off
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _from_false(cls, data: object, handler: ModelWrapValidatorHandler[EjectionConfig]) -> EjectionConfig:
+        if data is not False:
+            return handler(data)
+        made = handler({})
+        made._off = True  # noqa: SLF001 - our own
+        return made
+
+    @model_serializer(mode="wrap")
+    def _as_false(self, handler: SerializerFunctionWrapHandler) -> Any:
+        return False if self._off else handler(self)
+
+
 class StreamConfig(Settings):
     """Timeouts of a streamed reply."""
 
@@ -182,4 +241,9 @@ class PolicySettings(ParamSettings):
     )
     stream: StreamConfig | None = optional(
         "Streams", "Timeouts of streamed replies.", examples=[{"first_chunk_timeout": "20s"}]
+    )
+    ejection: EjectionConfig | None = optional(
+        "Ejection",
+        "When a target that keeps failing is set aside, and for how long; `false`: never.",
+        examples=[{"consecutive": 3, "base": "10s"}, False],
     )

@@ -94,7 +94,14 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """The request fails; the chain's attempts say why."""
+    """The request fails; the chain's attempts say why.
+
+    Attributes:
+        retry_after_s: set when no attempt was made because every target that may be asked is
+            cooling: seconds until the first is not.
+    """
+
+    retry_after_s: float | None = None
 
 
 Action = Send | Cancel | SetTimer | Finish | GiveUp

@@ -11,7 +11,7 @@ from enum import Enum, StrEnum
 
 from router.types import FailureClass
 
-__all__ = ["RULES", "Again", "Failure", "FailureClass", "FallbackList", "Other", "Rule"]
+__all__ = ["RULES", "Again", "Effect", "Failure", "FailureClass", "FallbackList", "Other", "Rule"]
 
 
 class Again(Enum):
@@ -39,16 +39,28 @@ class FallbackList(StrEnum):
     ON_CONTENT_POLICY = "on_content_policy"
 
 
+class Effect(Enum):
+    """What a failure says of the target's health."""
+
+    NONE = "nothing"
+    COOL = "it is busy: cooling"
+    COUNT = "it failed: counted towards ejection"
+    COUNT_UNLESS_WILD = "as COUNT, but nothing for a model that a caller named"
+    CREDENTIAL = "its credential is of no use: ejected at once"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One row of the table.
 
     Attributes:
+        effect: what it says of the target's health.
         again: whether and when the same target may be asked again.
         other: which other targets of the group may be asked.
         fallback: the fallback list that serves this class; None: no fallback.
     """
 
+    effect: Effect
     again: Again
     other: Other
     fallback: FallbackList | None
@@ -57,21 +69,23 @@ class Rule:
 _ON_ERROR = FallbackList.ON_ERROR
 
 RULES: dict[FailureClass, Rule] = {
-    FailureClass.RATE_LIMITED: Rule(Again.AFTER_HINT, Other.ANY, _ON_ERROR),
-    FailureClass.OVERLOADED: Rule(Again.AFTER_HINT, Other.ANY, _ON_ERROR),
-    FailureClass.SERVER_ERROR: Rule(Again.AFTER_BACKOFF, Other.ANY, _ON_ERROR),
-    FailureClass.CONNECTION: Rule(Again.AFTER_BACKOFF, Other.ANY, _ON_ERROR),
-    FailureClass.PROTOCOL: Rule(Again.AFTER_BACKOFF, Other.ANY, _ON_ERROR),
-    FailureClass.TIMEOUT: Rule(Again.NEVER, Other.ANY, _ON_ERROR),
-    FailureClass.AUTH: Rule(Again.NEVER, Other.OTHER_CREDENTIAL, _ON_ERROR),
-    FailureClass.PAYMENT: Rule(Again.NEVER, Other.OTHER_CREDENTIAL, _ON_ERROR),
-    FailureClass.FORBIDDEN: Rule(Again.NEVER, Other.ANY, _ON_ERROR),
-    FailureClass.NOT_FOUND: Rule(Again.NEVER, Other.ANY, _ON_ERROR),
-    FailureClass.UNSUPPORTED: Rule(Again.NEVER, Other.ANY, _ON_ERROR),
-    FailureClass.BAD_REQUEST: Rule(Again.NEVER, Other.NONE, None),
-    FailureClass.CONTEXT_OVERFLOW: Rule(Again.NEVER, Other.LARGER_WINDOW, FallbackList.ON_CONTEXT_OVERFLOW),
-    FailureClass.CONTENT_POLICY: Rule(Again.NEVER, Other.NONE, FallbackList.ON_CONTENT_POLICY),
-    FailureClass.CANCELLED: Rule(Again.NEVER, Other.NONE, None),
+    FailureClass.RATE_LIMITED: Rule(Effect.COOL, Again.AFTER_HINT, Other.ANY, _ON_ERROR),
+    FailureClass.OVERLOADED: Rule(Effect.COOL, Again.AFTER_HINT, Other.ANY, _ON_ERROR),
+    FailureClass.SERVER_ERROR: Rule(Effect.COUNT, Again.AFTER_BACKOFF, Other.ANY, _ON_ERROR),
+    FailureClass.CONNECTION: Rule(Effect.COUNT, Again.AFTER_BACKOFF, Other.ANY, _ON_ERROR),
+    FailureClass.PROTOCOL: Rule(Effect.COUNT, Again.AFTER_BACKOFF, Other.ANY, _ON_ERROR),
+    FailureClass.TIMEOUT: Rule(Effect.COUNT, Again.NEVER, Other.ANY, _ON_ERROR),
+    FailureClass.AUTH: Rule(Effect.CREDENTIAL, Again.NEVER, Other.OTHER_CREDENTIAL, _ON_ERROR),
+    FailureClass.PAYMENT: Rule(Effect.CREDENTIAL, Again.NEVER, Other.OTHER_CREDENTIAL, _ON_ERROR),
+    FailureClass.FORBIDDEN: Rule(Effect.COUNT_UNLESS_WILD, Again.NEVER, Other.ANY, _ON_ERROR),
+    FailureClass.NOT_FOUND: Rule(Effect.COUNT_UNLESS_WILD, Again.NEVER, Other.ANY, _ON_ERROR),
+    FailureClass.UNSUPPORTED: Rule(Effect.NONE, Again.NEVER, Other.ANY, _ON_ERROR),
+    FailureClass.BAD_REQUEST: Rule(Effect.NONE, Again.NEVER, Other.NONE, None),
+    FailureClass.CONTEXT_OVERFLOW: Rule(
+        Effect.NONE, Again.NEVER, Other.LARGER_WINDOW, FallbackList.ON_CONTEXT_OVERFLOW
+    ),
+    FailureClass.CONTENT_POLICY: Rule(Effect.NONE, Again.NEVER, Other.NONE, FallbackList.ON_CONTENT_POLICY),
+    FailureClass.CANCELLED: Rule(Effect.NONE, Again.NEVER, Other.NONE, None),
 }
 
 

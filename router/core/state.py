@@ -9,10 +9,18 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from router.core.budget import Budget
+from router.core.failure import FallbackList
+from router.core.health import Health
+from router.core.loads import Loads
+
 if TYPE_CHECKING:
     from router.core.failure import Failure
     from router.core.select import Turns
     from router.core.table import Group, Route, Target
+
+MAX_WILD = 1_000
+"""Concrete models of wildcards whose health is kept; the least recently asked are forgotten."""
 
 
 class Phase(Enum):
@@ -30,6 +38,7 @@ class Attempt:
 
     Attributes:
         wait_s: seconds waited on purpose before it.
+        trial, key_trial: whether it tries out an ejected target, or credential.
         ended: None while it is in flight.
         failure: why it failed; None while in flight and when it answered.
     """
@@ -39,6 +48,8 @@ class Attempt:
     target: int
     started: float
     wait_s: float = 0.0
+    trial: bool = False
+    key_trial: bool = False
     ended: float | None = None
     failure: Failure | None = None
 
@@ -62,13 +73,16 @@ class Chain:
         started: when the request began, on the driver's monotonic clock.
         deadline: when it must have answered (a stream: given its first content).
         stream: whether a stream was asked for.
+        keys: for each group the digest that its affinity goes by, b"": none; empty: none in any group.
+        first_list: where to go on when no target of the asked group may be asked at all.
+        serial: its number among the requests of ``Shared``, from 1; 0 before it has begun.
         group: index of the group being tried.
         attempts: all so far, in order.
         visited: indexes of the groups entered so far.
         pending: the attempt that waits for its timer, if any.
         timers: how many timers were set.
         spent: ids of targets that failed in a way that is never asked again.
-        refused: providers whose credential was refused.
+        refused: credentials that were refused.
         floor: a context window that proved too small; None: none has.
     """
 
@@ -77,7 +91,10 @@ class Chain:
     started: float
     deadline: float
     stream: bool = False
+    keys: tuple[bytes, ...] = field(default=(), repr=False)
+    first_list: FallbackList = FallbackList.ON_ERROR
     phase: Phase = Phase.NEW
+    serial: int = 0
     group: int = 0
     attempts: list[Attempt] = field(default_factory=list)
     visited: list[int] = field(default_factory=list)
@@ -91,6 +108,10 @@ class Chain:
         """The group being tried."""
         return self.route.groups[self.group]
 
+    def key(self) -> bytes:
+        """What the request goes by in the group being tried, when that has affinity; b"": nothing."""
+        return self.keys[self.group] if self.keys else b""
+
     def target_of(self, attempt: Attempt) -> Target:
         """The target an attempt was made on."""
         return self.route.groups[attempt.group].targets[attempt.target]
@@ -102,6 +123,54 @@ class Chain:
 
 @dataclass(slots=True)
 class Shared:
-    """What requests of one plan share: whose turn it is in each group, by group name."""
+    """What requests of one plan share.
 
+    Attributes:
+        requests: how many have begun.
+        turns: whose turn it is in each group, by group name.
+        health: by target id.
+        credentials: the health of credentials, by label.
+        budgets: retry budgets, by the name of the asked group.
+        loads: attempts in flight and speeds, by target id.
+        wild: ids in ``health`` and speeds that a wildcard made, the least recently asked first.
+    """
+
+    requests: int = 0
     turns: dict[str, Turns] = field(default_factory=dict)
+    health: dict[str, Health] = field(default_factory=dict)
+    credentials: dict[str, Health] = field(default_factory=dict)
+    budgets: dict[str, Budget] = field(default_factory=dict)
+    loads: Loads = field(default_factory=Loads)
+    wild: dict[str, None] = field(default_factory=dict)
+
+    def health_of(self, group: Group, target: Target) -> Health:
+        """The health of *target*, made when there is none yet."""
+        health = self.health.get(target.id)
+        known = health is not None and target.id not in self.wild
+        if health is None:
+            health = self.health[target.id] = Health()
+        if not group.wild:
+            self.wild.pop(target.id, None)  # Written in the file: kept for good.
+        elif not known:
+            self.wild.pop(target.id, None)
+            self.wild[target.id] = None
+            while len(self.wild) > MAX_WILD:
+                oldest = next(iter(self.wild))
+                del self.wild[oldest]
+                self.health.pop(oldest, None)
+                self.loads.speeds.pop(oldest, None)
+        return health
+
+    def credential(self, label: str) -> Health:
+        """The health of the credential *label*, made when there is none yet."""
+        health = self.credentials.get(label)
+        if health is None:
+            health = self.credentials[label] = Health()
+        return health
+
+    def budget(self, group: Group) -> Budget:
+        """The retry budget of *group*, made when there is none yet."""
+        budget = self.budgets.get(group.name)
+        if budget is None:
+            budget = self.budgets[group.name] = Budget()
+        return budget

@@ -10,10 +10,14 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from router.core.health import Ejection
+from router.core.select import Strategy
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from router.core.failure import FailureClass, FallbackList
+    from router.core.traits import Capability, Price
 
 # What `*` may stand for (design: names): path segments that need no escaping and cannot climb.
 _SEGMENTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]*(?:/[A-Za-z0-9][A-Za-z0-9_.:@-]*)*", re.ASCII)
@@ -98,6 +102,9 @@ class Target:
         policy: force, bounds, drop of all layers, merged.
         first_chunk_s: the built-in first-chunk timeout of its wire, seconds.
         drop_unsupported: whether a caller's param that no target can carry is dropped.
+        lacks: what its config says that it cannot do.
+        tags: its own, its group's and its provider's.
+        price: as declared; None: not declared.
     """
 
     id: str
@@ -110,6 +117,9 @@ class Target:
     policy: Policy = field(default_factory=Policy)
     first_chunk_s: float = 60.0
     drop_unsupported: bool = False
+    lacks: frozenset[Capability] = frozenset()
+    tags: frozenset[str] = frozenset()
+    price: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +153,11 @@ class Group:
         first_chunk_s: up to a stream's first content; None: the target's built-in.
         idle_s: longest silence inside a stream after its first content; None: no limit.
         stream_timeout_s: a whole stream from the request's start; None: no limit.
+        ejection: when its targets are set aside for failing; None: never.
+        strategy: how targets of one tier share the requests.
+        affinity: what keeps requests on one target: ``user``, ``caller``, ``header:name`` in lower
+            case; None: nothing does.
+        require: tags that a target must have; those of the asked group hold in its whole chain.
     """
 
     name: str
@@ -155,6 +170,15 @@ class Group:
     first_chunk_s: float | None = None
     idle_s: float | None = 60.0
     stream_timeout_s: float | None = None
+    ejection: Ejection | None = field(default_factory=Ejection)
+    strategy: Strategy = Strategy.WEIGHTED
+    affinity: str | None = None
+    require: frozenset[str] = frozenset()
+
+    @property
+    def wild(self) -> bool:
+        """Whether it is a wildcard's group, whose targets are named by callers."""
+        return "*" in self.name
 
     def window(self) -> int | None:
         """The largest declared context window; None when any target's is unknown."""
@@ -215,6 +239,14 @@ class Plan:
     routes: Mapping[str, Route]
     names: tuple[str, ...] = ()
     wildcards: tuple[Wildcard, ...] = ()
+
+    def label(self, provider: str) -> str:
+        """A label for the credential of *provider*; its own name when it uses none."""
+        return self.providers[provider].credential or f"provider {provider}"
+
+    def credential(self, target: Target) -> str:
+        """A label for the credential that *target* uses."""
+        return self.label(target.provider)
 
     def find(self, name: str) -> Route | None:
         """The route for an asked *name*: exact group, alias, then the most literal wildcard."""

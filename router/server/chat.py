@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from router.errors import RouterError
+from router.request import Ask
 from router.server.body import parse_object, read_body
 from router.server.errors import Refused, error_reply
 from router.server.exchange import ClientGone
@@ -55,14 +56,8 @@ class Chat:
         options = _options(params.pop("router", None), caller)
         if caller.groups is not None and isinstance(model, str):
             self._models.check(caller, model)
-        run = await self._router.start(
-            model=model,
-            messages=messages,
-            params=params,
-            stream=stream,
-            options=options,
-            request_id=exchange.request_id,
-        )
+        ask = Ask(model, messages, params, stream, options, exchange.headers)
+        run = await self._router.start(ask, request_id=exchange.request_id)
         exchange.routing = run.routing
         if stream:
             await self._send_stream(exchange, run)
@@ -109,15 +104,16 @@ def _options(value: object, caller: Caller) -> RouterOptions:
     if not isinstance(value, dict):
         raise Refused(400, "invalid_request", "router must be an object", param="router")
     for key in value:
-        if key != "timeout":
+        if key not in ("timeout", "tags"):
             shown = key[:40] if key.isprintable() else "…"
-            message = f"router.{shown} is not known; router may hold timeout (seconds)"
+            message = f"router.{shown} is not known; router may hold timeout (seconds) and tags"
             raise Refused(400, "invalid_request", message, param=f"router.{shown}")
     timeout: Any = value.get("timeout")
     if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
         message = "router.timeout must be a number of seconds"
         raise Refused(400, "invalid_request", message, param="router.timeout")
-    return RouterOptions(caller=caller.name, timeout=timeout)
+    tags = value.get("tags")  # Checked with every other request's.
+    return RouterOptions(caller=caller.name, timeout=timeout, tags=() if tags is None else tags)
 
 
 def _event(chunk: Chunk) -> bytes:

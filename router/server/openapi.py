@@ -109,7 +109,12 @@ _SCHEMAS: dict[str, Any] = {
                         "type": ["number", "null"],
                         "exclusiveMinimum": 0,
                         "description": "Seconds; may only shorten the configured timeout.",
-                    }
+                    },
+                    "tags": {
+                        "type": ["array", "null"],
+                        "items": {"type": "string"},
+                        "description": "Tags that a target must have.",
+                    },
                 },
                 "additionalProperties": False,
             },

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from router.telemetry.events import Routing
 
 
-def attempt_records(chain: Chain, statuses: Mapping[int, int], now: float) -> tuple[AttemptRecord, ...]:
+def attempt_records(
+    chain: Chain, statuses: Mapping[int, int | None], now: float
+) -> tuple[AttemptRecord, ...]:
     """Every attempt of *chain*; one in flight counts as answering so far.
 
     Args:

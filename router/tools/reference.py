@@ -20,6 +20,8 @@ _SECTIONS: Final = (
     ("Defaults and profiles", "PolicySettings"),
     ("Model group", "GroupConfig"),
     ("Target", "TargetConfig"),
+    ("Supports", "SupportsConfig"),
+    ("Price", "PriceConfig"),
     ("Fallbacks", "FallbacksConfig"),
     ("Retries", "RetriesConfig"),
     ("Backoff", "BackoffConfig"),

@@ -28,6 +28,8 @@ _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100, keep
 # Replies are small and CPU is dear; an upstream that compresses all the same is decoded under the cap.
 _ALWAYS = {b"accept-encoding": b"identity", b"user-agent": b"bytez-router"}
 
+_STALE_S = 1.0
+"""A kept connection that breaks later than this, in seconds, broke while the upstream was at work."""
 
 # httpx2 lets two kinds through that are not its own: TLS that breaks after the handshake (ssl.SSLError,
 # an OSError), and an address that it cannot read.
@@ -95,7 +97,6 @@ class HttpxTransport:
 
     def __init__(self, settings: TransportSettings) -> None:
         self._max_bytes = settings.max_reply_bytes
-        self._https = settings.https
         self._timeout = {"timeout": {"connect": settings.connect_timeout_s}}
         self._transport = httpx.AsyncHTTPTransport(
             verify=_verify(settings),
@@ -105,15 +106,29 @@ class HttpxTransport:
         )
 
     async def send(self, request: UpstreamRequest, until: float) -> HttpxResponse:
-        """Send *request*; see Transport."""
-        handshake = _Handshake()
+        """Send *request*; see Transport.
+
+        A kept connection that its upstream closed just as it was used is not the upstream's failure:
+        the request then goes out once more.
+        """
+        began = asyncio.get_running_loop().time()
+        opening = _Opening()
+        try:
+            return await self._send(request, until, opening)
+        except TransportFailure as exc:
+            waited_s = asyncio.get_running_loop().time() - began
+            if not (exc.kind is FailureClass.CONNECTION and opening.reused and waited_s < _STALE_S):
+                raise
+        return await self._send(request, until, _Opening())
+
+    async def _send(self, request: UpstreamRequest, until: float, opening: _Opening) -> HttpxResponse:
         try:
             outgoing = httpx.Request(
                 request.method,
                 request.url,
                 headers=_wire_headers(request),
                 content=request.body,
-                extensions={**self._timeout, "trace": handshake} if self._https else self._timeout,
+                extensions={**self._timeout, "trace": opening},
             )
             async with asyncio.timeout_at(until):
                 response = await self._transport.handle_async_request(outgoing)
@@ -122,7 +137,7 @@ class HttpxTransport:
         except _ERRORS as exc:
             raise _failure(exc) from exc
         finally:
-            await handshake.aclose()
+            await opening.aclose()
         return HttpxResponse(response, self._max_bytes)
 
     async def aclose(self) -> None:
@@ -130,20 +145,32 @@ class HttpxTransport:
         await self._transport.aclose()
 
 
-class _Handshake:
-    """Holds a new connection until TLS is up: httpx2 forgets it when it is cancelled in between.
+class _Opening:
+    """Watches how a request comes by its connection.
 
-    It listens to httpx2's trace events, which are named ``connection.connect_tcp.complete`` and so on.
+    It listens to httpx2's trace events, named ``connection.connect_tcp.complete`` and so on, until
+    the request goes out, and holds a new connection until TLS is up: httpx2 forgets it when it is
+    cancelled in between.
+
+    Attributes:
+        reused: whether the request went out on a connection that was kept from an earlier one.
     """
 
     def __init__(self) -> None:
+        self.reused = False
+        self._opened = False
         self._stream: Any = None
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith("connect_tcp.complete"):
+            self._opened = True
             self._stream = info["return_value"]
         elif event.endswith("start_tls.complete"):
             self._stream = None
+        elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
+            self._stream = None
+            self.reused = not self._opened
+            info["request"].extensions.pop("trace")  # Each further event would only cost time.
 
     async def aclose(self) -> None:
         """Close the connection if its handshake did not end well."""

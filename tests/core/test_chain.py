@@ -11,7 +11,7 @@ from router.core.events import (
 )
 from router.core.failure import RULES, Failure, FailureClass, FallbackList
 from router.core.table import Retries
-from tests.core.world import TABLE, Reply, group, world
+from tests.core.world import TABLE, Reply, busy, group, world
 
 _ALL = pytest.mark.parametrize("kind", list(FailureClass), ids=str)
 _RETRYABLE = [kind for kind, row in TABLE.items() if row.again != "never"]
@@ -117,6 +117,7 @@ def test_each_group_has_its_own_retries() -> None:
         group("b/y", name="second", retries=Retries(max=2)),
         group("c/z"),
     )
+    one.shared = busy()
     one.run(lambda _: Reply(Failure(BROKEN)))
     assert [send.group for _, send in one.of(Send)] == [0, 0, 1, 1, 1, 2, 2, 2]
 
@@ -142,6 +143,7 @@ def test_only_listed_classes_are_retried() -> None:
 def test_backoff_grows_with_the_attempts_of_the_group() -> None:
     """The n-th wait in a group has the upper end base · 2^(n-1), up to the cap."""
     one = world(group("a/x", retries=Retries(max=4, base_s=1, cap_s=3)), draws=(0.5,))
+    one.shared = busy()
     one.run(lambda _: Reply(Failure(BROKEN), after_s=1.0))
     waits = [attempt.wait_s for attempt in one.chain.attempts]
     assert waits == pytest.approx([0, 0.5, 1.0, 1.5, 1.5])

@@ -178,3 +178,13 @@ def test_an_event_that_cannot_happen_is_refused_and_changes_nothing(stage: objec
     with pytest.raises(IllegalEvent):
         one.step(event, after=1.0)
     assert (one.chain, one.shared) == before
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_only_a_stream_has_a_first_content(number: int) -> None:
+    """For a request that is not streamed it is a bug of the driver, and nothing changes."""
+    one = world(group("a/x"))
+    one.start()
+    with pytest.raises(IllegalEvent, match="not streamed"):
+        one.step(FirstContent(number))
+    assert one.chain.phase is Phase.OPEN

@@ -60,6 +60,19 @@ def _steps(one: World) -> list[tuple[list[Attempt], Attempt]]:
     return [(attempts[:number], attempt) for number, attempt in enumerate(attempts)]
 
 
+def _usable(one: World, attempt: Attempt, group: int, index: int) -> bool:
+    """Whether the target of *group*, untried, could be asked when the chain moved on to *attempt*."""
+    entered = one.chain.route.groups[group]
+    seen = one.when_sent(attempt.number)[entered.targets[index].id]
+    if seen.status != "cooling":
+        return seen.may_go
+    left_s = one.chain.deadline - attempt.started
+    if one.chain.stream and entered.stream_timeout_s is not None:
+        left_s = min(left_s, entered.stream_timeout_s - attempt.started)
+    in_time = seen.cool_s <= min(entered.retries.max_wait_s, left_s - LEAST_S)
+    return in_time and seen.affordable and seen.ejected_s <= seen.cool_s
+
+
 def _overflowed_in(before: Sequence[Attempt], index: int) -> bool:
     """Whether the latest of *before* was in group *index* and overflowed."""
     last = before[-1] if before else None
@@ -107,7 +120,9 @@ def test_groups_come_from_the_list_of_the_last_failure(one: World, script: list[
         for skipped in listed[: listed.index(attempt.group)]:
             limit_s = one.chain.route.groups[skipped].stream_timeout_s
             over = one.chain.stream and limit_s is not None and limit_s - attempt.started < LEAST_S
-            assert skipped in entered or not _open_to(one, before, skipped) or over
+            if skipped in entered or over:
+                continue
+            assert not any(_usable(one, attempt, skipped, index) for index in _open_to(one, before, skipped))
             event("a listed group was passed over")
 
 
@@ -148,12 +163,14 @@ def test_every_move_inside_a_group_is_one_its_row_allows(one: World, script: lis
 @PROFILE
 @given(one=worlds(), script=SCRIPTS)
 def test_no_target_twice_while_another_is_untried(one: World, script: list[Reply]) -> None:
-    """A target of a group is used again only when no eligible untried one of it is left; tiers in order."""
+    """A target is used again only when no eligible, ready, untried one is left; tiers in order."""
     play(one, script)
     for before, attempt in _steps(one):
         tried = {item.target for item in before if item.group == attempt.group}
-        untried = _open_to(one, before, attempt.group) - tried
         targets = one.chain.route.groups[attempt.group].targets
+        seen = one.when_sent(attempt.number)
+        open_to = _open_to(one, before, attempt.group)
+        untried = {index for index in open_to - tried if seen[targets[index].id].may_go}
         if _overflowed_in(before, attempt.group):
             untried = {index for index in untried if targets[index].context_window is not None}
         if attempt.target in tried:
@@ -251,13 +268,19 @@ def test_no_wait_is_too_long_or_in_vain(one: World, script: list[Reply]) -> None
 @PROFILE
 @given(one=worlds(), script=SCRIPTS)
 def test_nothing_waits_before_another_target(one: World, script: list[Reply]) -> None:
-    """The first attempt on a target of a group starts the moment the failure before it ended."""
+    """The first attempt on a ready target of a group starts the moment the failure before it ended."""
     play(one, script)
     for last, attempt in pairwise(one.chain.attempts):
         tried = {item.target for item in one.chain.attempts[: last.number] if item.group == attempt.group}
-        if attempt.target not in tried:
-            assert attempt.started == last.ended
+        if attempt.target in tried:
+            continue
+        if attempt.started == last.ended:
             assert attempt.wait_s == 0
+        else:
+            name = one.chain.target_of(attempt).id
+            waits = [seen for (at, _), seen in zip(one.actions, one.stood, strict=True) if at == last.ended]
+            assert not waits[-1][name].may_go
+            event("the first attempt on a cooling target was waited for")
 
 
 @PROFILE

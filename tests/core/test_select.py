@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.select import Turns, pick
+from router.core.select import Turns, members, take_turn
 from router.core.table import Target
 
 if TYPE_CHECKING:
@@ -24,6 +24,11 @@ def _targets(weights: Sequence[float], tiers: Sequence[int] | None = None) -> li
         Target(id=f"p/{index}", provider="p", model=str(index), weight=weight, tier=tier)
         for index, (weight, tier) in enumerate(zip(weights, tiers or [1] * len(weights), strict=True))
     ]
+
+
+def pick(turns: Turns, targets: Sequence[Target], ready: Sequence[int]) -> int:
+    """The turn of a weighted group."""
+    return take_turn(turns, members(targets, ready))
 
 
 def _picks(weights: Sequence[float], count: int) -> list[int]:

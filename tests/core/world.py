@@ -7,9 +7,11 @@ time), and records every event and action with its time, so that tests can look 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from router.core.budget import Budget
 from router.core.chain import step
 from router.core.events import (
     Action,
@@ -26,7 +28,7 @@ from router.core.events import (
     TimerFired,
 )
 from router.core.failure import Failure, FailureClass, FallbackList
-from router.core.state import Chain, Phase, Shared
+from router.core.state import Attempt, Chain, Phase, Shared
 from router.core.table import Group, Plan, Provider, Route, Target
 
 if TYPE_CHECKING:
@@ -97,12 +99,96 @@ class Reply:
     content_s: float | None = None
 
 
+def busy(name: str = "asked", requests: int = 100) -> Shared:
+    """Shared state of a group that had many requests just now, so that its retry budget is ample."""
+    shared = Shared()
+    shared.budgets[name] = Budget([(0.0, requests, 0)])
+    return shared
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a target stood when a move was chosen, by the specification's words.
+
+    Attributes:
+        status: ready, trial (its one trial is due), cooling or ejected.
+        cool_s: seconds until it is not cooling any more.
+        ejected_s: seconds until its ejection, or its credential's, is over.
+        free: whether an attempt on it needs no token.
+        tokens: left in the asked group's budget.
+    """
+
+    status: str
+    cool_s: float
+    ejected_s: float
+    free: bool
+    tokens: float
+
+    @property
+    def ready(self) -> bool:
+        """Whether it may be asked, tokens or not."""
+        return self.status in ("ready", "trial")
+
+    @property
+    def may_go(self) -> bool:
+        """Whether it may be asked and the budget allows it."""
+        return self.ready and self.affordable
+
+    @property
+    def affordable(self) -> bool:
+        """Whether the budget allows an attempt on it."""
+        return self.free or self.tokens >= 1
+
+
+def standings(
+    plan: Plan, shared: Shared, chain: Chain, now: float, sent: Attempt | None
+) -> dict[str, Standing]:
+    """How the targets of *chain* stand, by id; how they stood before *sent* if that was just begun."""
+    before = chain.attempts[:-1] if sent else chain.attempts
+    tried = {chain.target_of(attempt).id for attempt in before}
+    sent_to = chain.target_of(sent) if sent else None
+    tokens = _tokens(shared, chain, now)
+    found = {}
+    for item in (one for entered in chain.route.groups for one in entered.targets):
+        own, key = shared.health.get(item.id), shared.credentials.get(plan.credential(item))
+        mine = bool(sent and sent_to and sent.trial and sent_to.id == item.id)
+        ours = bool(sent and sent_to and sent.key_trial and plan.credential(sent_to) == plan.credential(item))
+        parts = [(part, yours) for part, yours in ((own, mine), (key, ours)) if part is not None]
+        ejected = [(part, yours) for part, yours in parts if part.ejected_at is not None]
+        status = "ready"
+        if any(now < part.cooling_until for part, _ in parts):
+            status = "cooling"
+        elif any(now < part.ejected_until or (part.trial and not yours) for part, yours in ejected):
+            status = "ejected"
+        elif ejected:
+            status = "trial"
+        again = item.id in tried or (own is not None and own.failing)
+        found[item.id] = Standing(
+            status=status,
+            cool_s=max([part.cooling_until - now for part, _ in parts], default=-math.inf),
+            ejected_s=max([part.ejected_until - now for part, _ in parts], default=-math.inf),
+            free=not before or status == "trial" or not again,
+            tokens=tokens,
+        )
+    if sent_to and not found[sent_to.id].free:
+        found = {name: replace(one, tokens=tokens + 1) for name, one in found.items()}
+    return found
+
+
+def _tokens(shared: Shared, chain: Chain, now: float) -> float:
+    """3 + 0.2 · requests - tokens taken, of the last 10 s."""
+    slots = shared.budgets[chain.route.asked.name].slots if chain.route.asked.name in shared.budgets else []
+    recent = [(requests, taken) for begin, requests, taken in slots if begin > now - 10]
+    return 3 + 0.2 * sum(requests for requests, _ in recent) - sum(taken for _, taken in recent)
+
+
 @dataclass
 class World:
     """One request on its way through a chain, in virtual time.
 
     Attributes:
         events, actions: everything so far, each with its time.
+        stood: for each action, how the targets of the chain stood when it was chosen.
         draws: the values of u, one a step, over and over.
     """
 
@@ -113,6 +199,7 @@ class World:
     draws: Sequence[float] = (0.5,)
     events: list[tuple[float, Event]] = field(default_factory=list)
     actions: list[tuple[float, Action]] = field(default_factory=list)
+    stood: list[dict[str, Standing]] = field(default_factory=list, repr=False)
 
     def step(self, event: Event, *, after: float = 0.0) -> tuple[Action, ...]:
         """Tell the chain *event*, *after* seconds from now."""
@@ -120,6 +207,9 @@ class World:
         u = self.draws[len(self.events) % len(self.draws)]
         actions = step(self.plan, self.shared, self.chain, event, now=self.now, u=u)
         self.events.append((self.now, event))
+        sent = self.chain.attempts[-1] if any(isinstance(action, Send) for action in actions) else None
+        seen = standings(self.plan, self.shared, self.chain, self.now, sent)
+        self.stood.extend(seen for _ in actions)
         self.actions.extend((self.now, action) for action in actions)
         return actions
 
@@ -141,6 +231,11 @@ class World:
         """Let *timer* fire, *late* seconds after its time."""
         return self.step(TimerFired(timer.timer), after=timer.at - self.now + late)
 
+    def when_sent(self, number: int) -> dict[str, Standing]:
+        """How the targets stood when attempt *number* was chosen."""
+        sends = [index for index, (_, action) in enumerate(self.actions) if isinstance(action, Send)]
+        return self.stood[sends[number - 1]]
+
     def asked(self, send: object) -> str:
         """The id of the target that *send* goes to."""
         assert isinstance(send, Send)
@@ -159,26 +254,26 @@ class World:
             if cancel_after is not None and count >= cancel_after:
                 self.step(Cancelled())
                 return None
-            actions = self._advance(script)
+            at, happens = self.next(script)
+            actions = self.step(happens, after=at - self.now)
         raise AssertionError("unreachable")
 
-    def _advance(self, script: Callable[[Send], Reply]) -> tuple[Action, ...]:
-        """Let the next thing happen that the latest Send or SetTimer leads to."""
+    def next(self, script: Callable[[Send], Reply]) -> tuple[float, Event]:
+        """What the latest Send or SetTimer leads to next, and when."""
         last = next(action for _, action in reversed(self.actions))
         if isinstance(last, SetTimer):
-            return self.fire(last)
+            return last.at, TimerFired(last.timer)
         assert isinstance(last, Send)
         began = self.chain.attempts[-1].started
         reply = script(last)
         committed = self.chain.phase is Phase.COMMITTED
         content_s = reply.content_s if self.chain.stream and not committed else None
         if content_s is not None and began + content_s <= last.until:
-            return self.step(FirstContent(last.attempt), after=content_s)
+            return began + content_s, FirstContent(last.attempt)
         end, limit = began + reply.after_s, last.ends_at if committed else last.until
         if limit is not None and end > limit:
-            silent = Failure(kind=FailureClass.TIMEOUT)
-            return self.step(Ended(last.attempt, silent), after=limit - self.now)
-        return self.step(Ended(last.attempt, reply.failure), after=max(end - self.now, 0.0))
+            return limit, Ended(last.attempt, Failure(kind=FailureClass.TIMEOUT))
+        return max(end, self.now), Ended(last.attempt, reply.failure)
 
     def of(self, kind: type) -> list[tuple[float, Any]]:
         """The actions of one kind so far, each with its time."""
@@ -195,6 +290,14 @@ class World:
         assert len(actions) == 1
         assert isinstance(actions[0], Send)
         return actions[0]
+
+
+def providers_of(groups: Iterable[Group], credentials: Mapping[str, str]) -> dict[str, Provider]:
+    """The providers of *groups*, each with a credential of its own unless *credentials* names it."""
+    return {
+        name: Provider(name=name, adapter="openai", credential=credentials.get(name, f"env:{name}"))
+        for name in sorted({item.provider for one in groups for item in one.targets})
+    }
 
 
 def world(
@@ -216,16 +319,12 @@ def world(
         timeout_s: the request's own; None: the asked group's.
         draws: the values of u.
     """
-    names = {item.provider for one in groups for item in one.targets}
-    known = credentials or {}
-    providers = {
-        name: Provider(name=name, adapter="openai", credential=known.get(name, f"env:{name}"))
-        for name in sorted(names)
-    }
     if lists is None:
         lists = {FallbackList.ON_ERROR: tuple(range(1, len(groups)))}
     route = Route(groups=tuple(groups), lists=lists)
-    plan = Plan(digest="0" * 12, providers=providers, routes={groups[0].name: route})
+    plan = Plan(
+        digest="0" * 12, providers=providers_of(groups, credentials or {}), routes={groups[0].name: route}
+    )
     chain = Chain(
         route=route,
         eligible=tuple(map(tuple, eligible))

@@ -36,6 +36,23 @@ PRINTED: dict[str, list[str]] = {
             r"fragile  attempt 3: bytez/google/gemma-3-4b-it: ok\n$"
         )
     ],
+    "strategies": [
+        r"^bytez/google/gemma-3-12b-it  3  .*\nbytez/google/gemma-3-4b-it   9  .*\n$",
+        r"^bytez/google/gemma-3-12b-it  [5-7]  .*\nbytez/google/gemma-3-4b-it   [5-7]  .*\n$",
+        r"^bytez/google/gemma-3-12b-it  +\d+  .*\nbytez/google/gemma-3-4b-it  +\d+  .*\n$",
+        r"^bytez/google/gemma-3-4b-it  12  alice, dave, grace\n$",
+        (
+            r"^bytez/google/gemma-3-12b-it  4  dave\n"
+            r"bytez/google/gemma-3-27b-it  4  alice\n"
+            r"bytez/google/gemma-3-4b-it   4  grace\n$"
+        ),
+        (
+            r"^a word     bytez/Qwen/Qwen3-4B\n"
+            r"a picture  bytez/google/gemma-3-4b-it\n"
+            r"a book     bytez/google/gemma-3-27b-it\n"
+            r"tag: large bytez/google/gemma-3-27b-it\n$"
+        ),
+    ],
     "multi-modal": [
         (
             r"--- sees: .*image \(image/png, \d+ bytes\).*"

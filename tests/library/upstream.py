@@ -116,7 +116,7 @@ class Upstream:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self.tls, backlog=200)
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self.tls, backlog=2000)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()

@@ -107,7 +107,7 @@ class Upstream:
 
     async def _answer(self, model: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         match model:
-            case "plain":
+            case "plain" | "plain-2" | "plain-3" | "plain-4":
                 _whole(writer, 200, PLAIN)
             case "slow":
                 self.reached.set()

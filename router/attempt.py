@@ -1,0 +1,141 @@
+"""One attempt's traffic: a request sent, its reply read, up to the answer or the first content."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from typing import TYPE_CHECKING
+
+from router.adapters.base import Chunk, Completion, StreamEnd, Uncarried
+from router.core.events import Ended, FirstContent, Send
+from router.core.failure import Failure, FailureClass
+from router.transport.base import TransportFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from router.adapters.base import Adapter, Decoder, StreamItem
+    from router.loops import Connections
+    from router.request import ChatRequest
+    from router.transport.base import UpstreamResponse
+
+_OK = range(200, 300)
+_DRAIN_S = 0.02
+"""Seconds that the end of a HTTP message is waited for, after its stream has said that it is complete."""
+
+
+class UpstreamCall:
+    """What the core's Send asks for. Must be released; releasing twice is fine.
+
+    Attributes:
+        send: what was asked for.
+        status: HTTP status; None while no response has arrived.
+        answer: the whole answer, once a plain request has one.
+        held: chunks that have arrived and are not delivered: those before the first content, and it.
+        end: the stream's good end, once it has come.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        request: ChatRequest,
+        adapters: Mapping[str, Adapter],
+        connections: Connections,
+        clock: Callable[[], float],
+    ) -> None:
+        self.send = send
+        self.status: int | None = None
+        self.answer: Completion | None = None
+        self.held: deque[Chunk] = deque()
+        self.end: StreamEnd | None = None
+        self._request = request
+        self._adapters = adapters
+        self._connections = connections
+        self._clock = clock
+        self._response: UpstreamResponse | None = None
+        self._decoder: Decoder | None = None
+        self._items: deque[StreamItem] = deque()
+
+    async def run(self) -> Ended | FirstContent:
+        """Send the request and read up to its answer, its failure, or a stream's first content.
+
+        Raises:
+            RouterClosed: the router was closed.
+        """
+        send, number = self.send, self.send.attempt
+        target = self._request.route.groups[send.group].targets[send.target]
+        adapter = self._adapters[target.provider]
+        call = self._request.call(send.group, send.target, self._adapters)
+        transport = self._connections.transport(target.provider)
+        try:
+            response = await transport.send(adapter.prepare(call), send.until)
+        except TransportFailure as exc:
+            return Ended(number, Failure(exc.kind))
+        except Uncarried as exc:  # A default or forced param of this target does not go with the request.
+            return Ended(number, Failure(FailureClass.UNSUPPORTED, message=str(exc)))
+        self._response = response
+        self.status = response.status
+        if self._request.stream and response.status in _OK:
+            self._decoder = adapter.decoder(call, response.status, response.headers)
+            return await self._open(number)
+        try:
+            body = await response.read(send.until)
+        except TransportFailure as exc:
+            return await self._ended(number, Failure(exc.kind, status=response.status))
+        result = adapter.parse(call, response.status, response.headers, body)
+        if isinstance(result, Failure):
+            return await self._ended(number, result)
+        self.answer = result
+        return await self._ended(number, None)
+
+    async def next(self) -> StreamItem:
+        """The next item of an open stream, in the time that silence may last.
+
+        Comments and keep-alives do not end a silence.
+        """
+        idle_s, ends_at = self.send.idle_s, self.send.ends_at
+        until = float("inf") if idle_s is None else self._clock() + idle_s
+        return await self._next(until if ends_at is None else min(until, ends_at))
+
+    async def drain(self) -> None:
+        """Read what follows a stream's good end, normally a few bytes, so that the connection is kept."""
+        if self._response is not None:
+            with contextlib.suppress(TransportFailure):
+                await self._response.next(self._clock() + _DRAIN_S)
+        await self.release()
+
+    async def release(self) -> None:
+        """Give the connection back; what was not read to its end is closed."""
+        response, self._response = self._response, None
+        if response is not None:
+            await response.aclose()
+
+    async def _open(self, number: int) -> Ended | FirstContent:
+        """Read up to the first content; what comes before it is held back, so that a failure stays unseen."""
+        while True:
+            item = await self._next(self.send.until)
+            if isinstance(item, Failure):
+                return await self._ended(number, item)
+            if isinstance(item, StreamEnd):
+                self.end = item
+                await self.drain()
+                return Ended(number, None)
+            self.held.append(item)
+            if item.commits:
+                return FirstContent(number)
+
+    async def _next(self, until: float) -> StreamItem:
+        while not self._items:
+            assert self._decoder is not None
+            if self._response is None:  # Released meanwhile, by another task.
+                return Failure(FailureClass.CANCELLED)
+            try:
+                piece = await self._response.next(until)
+            except TransportFailure as exc:
+                return Failure(exc.kind, status=self.status)
+            self._items.extend(self._decoder.finish() if piece is None else self._decoder.feed(piece))
+        return self._items.popleft()
+
+    async def _ended(self, number: int, failure: Failure | None) -> Ended:
+        await self.release()
+        return Ended(number, failure)

@@ -1,0 +1,47 @@
+"""How long an attempt may take: one deadline for the request, and what bounds an attempt inside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from router.core.state import Chain
+    from router.core.table import Target
+
+MIN_ATTEMPT_S = 0.05
+"""No attempt starts with less time left."""
+
+
+def ends_at(chain: Chain, group: int) -> float | None:
+    """When a stream of *group* must have ended; None: no limit, or no stream."""
+    limit_s = chain.route.groups[group].stream_timeout_s
+    return chain.started + limit_s if chain.stream and limit_s is not None else None
+
+
+def left_s(chain: Chain, group: int, at: float) -> float:
+    """Seconds, at the time *at*, that an attempt in *group* could have at most."""
+    end = ends_at(chain, group)
+    return (chain.deadline if end is None else min(chain.deadline, end)) - at
+
+
+def until(chain: Chain, target: Target, now: float, *, alternative: bool) -> float:
+    """When an attempt on *target*, begun now in the group being tried, must have answered.
+
+    What the config says holds. What is built in never takes more than half of the time that is
+    left while another target or group could still be tried (*alternative*).
+    """
+    group = chain.current()
+    built_in = chain.deadline
+    half_s = (chain.deadline - now) / 2
+    if alternative and half_s >= MIN_ATTEMPT_S:
+        built_in = now + half_s
+    end = built_in if group.attempt_timeout_s is None else now + group.attempt_timeout_s
+    if chain.stream:
+        if group.first_chunk_s is not None:
+            end = min(end, now + group.first_chunk_s)
+        else:
+            end = min(end, built_in, now + target.first_chunk_s)
+        stream_end = ends_at(chain, chain.group)
+        if stream_end is not None:
+            end = min(end, stream_end)
+    return min(end, chain.deadline)

@@ -1,0 +1,202 @@
+"""Which targets of a chain can carry a request, and why the others cannot.
+
+Pure, and cheap where nothing is declared: tags, capabilities and windows cost a target that has none
+of them a comparison each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from router.adapters.base import ChatCall
+from router.core.failure import FallbackList
+from router.core.needs import message_needs, param_needs
+from router.core.traits import Capability
+from router.errors import InvalidRequest, RequestTooLong
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from router.adapters.base import Adapter
+    from router.core.needs import Estimator
+    from router.core.table import Group, Route, Target
+    from router.request import ChatRequest
+
+_SHOWN_PROBLEMS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a target cannot carry the request.
+
+    Attributes:
+        param: the field that stands in the way.
+        message: in words; "": the wire cannot carry the param.
+        too_long: whether it is the length alone.
+    """
+
+    param: str
+    message: str = ""
+    too_long: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Eligible:
+    """What came of it.
+
+    Attributes:
+        targets: for each group and target of the route, whether it can carry the request.
+        dropped: the caller's params that no target can carry and that may be left out.
+        first_list: where the chain goes on when no target of the asked group can carry it.
+    """
+
+    targets: tuple[tuple[bool, ...], ...] = ()
+    dropped: frozenset[str] = frozenset()
+    first_list: FallbackList = FallbackList.ON_ERROR
+
+
+def eligible(
+    request: ChatRequest, tags: frozenset[str], adapters: Mapping[str, Adapter], estimator: Estimator
+) -> Eligible:
+    """Find out which targets can carry *request*.
+
+    Args:
+        request: checked, but for this.
+        tags: those that the caller requires.
+        adapters: by provider.
+        estimator: how many tokens messages are.
+
+    Raises:
+        RequestTooLong: it is too long for every target that could carry it otherwise.
+        InvalidRequest: no target can carry it; the message names the field.
+    """
+    route = request.route
+    judge = _Judge(request, tags, adapters, estimator)
+    rows = [[judge.problems(g, t) for t in range(len(group.targets))] for g, group in enumerate(route.groups)]
+    found = tuple(tuple(not problems for problems in row) for row in rows)
+    # A request that is too long for the asked group goes where an upstream's refusal would send it.
+    too_long = not any(found[0]) and any(problem.too_long for row in rows[0] for problem in row)
+    first = FallbackList.ON_CONTEXT_OVERFLOW if too_long else FallbackList.ON_ERROR
+    # Without an attempt nothing but this list can lead to another group.
+    reachable = (0, *route.lists.get(first, ()))
+    if not any(any(found[index]) for index in reachable):
+        raise _refused(route, [problem for row in rows for problems in row for problem in problems])
+    return Eligible(found, judge.dropped, first)
+
+
+class _Judge:
+    """Judges the targets of one request; what concerns all of them is found out once."""
+
+    def __init__(
+        self,
+        request: ChatRequest,
+        tags: frozenset[str],
+        adapters: Mapping[str, Adapter],
+        estimator: Estimator,
+    ) -> None:
+        self._request = request
+        self._groups = request.route.groups
+        self._tags = tags
+        self._estimator = estimator
+        self._tokens: int | None = None
+        self._needs: dict[Capability, str] | None = None
+        providers = {target.provider for group in self._groups for target in group.targets}
+        self._uncarried = {
+            name: {
+                param for param, value in request.params.items() if not adapters[name].carries(param, value)
+            }
+            for name in providers
+        }
+        self.dropped = _droppable(self._groups, self._uncarried)
+        asked = ChatCall(model="", messages=request.messages, params=request.params, stream=request.stream)
+        self._refusals = {name: adapters[name].refuses(asked) for name in providers}
+
+    def problems(self, group: int, index: int) -> list[Problem]:
+        """Why one target cannot carry the request; empty when it can."""
+        target = self._groups[group].targets[index]
+        untagged = self._untagged(group, target)
+        if untagged:
+            return untagged
+        refusal = self._refusals[target.provider]
+        if refusal is not None:
+            return [Problem(refusal.partition(":")[0], refusal)]
+        found: list[Problem] = []
+        uncarried = self._uncarried[target.provider] - self.dropped
+        if uncarried:  # What is dropped or forced would not go up at all.
+            given = self._request.merged(group, index).given
+            found += [Problem(name) for name in sorted(uncarried) if name in given]
+        if target.policy.bounds or self._groups[0].policy.bounds:
+            violations = self._request.merged(group, index).violations
+            found += [Problem(item.param, item.message) for item in violations]
+        if target.lacks:
+            found += self._lacking(group, index)
+        if target.context_window is not None and not found:
+            found += self._beyond(group, index, target.context_window)
+        return found
+
+    def _untagged(self, group: int, target: Target) -> list[Problem]:
+        required = self._tags | self._groups[0].require | self._groups[group].require
+        missing = required - target.tags
+        if not missing:
+            return []
+        asked = sorted(missing & self._tags) or sorted(missing)
+        param = "router.tags" if missing & self._tags else "model"
+        return [Problem(param, f"no target that could serve {self._groups[0].name!r} has {_tags(asked)}")]
+
+    def _lacking(self, group: int, index: int) -> list[Problem]:
+        target = self._groups[group].targets[index]
+        if self._needs is None:
+            self._needs = message_needs(self._request.messages)
+            if self._request.stream:
+                self._needs[Capability.STREAMING] = "stream"
+        needs = {**self._needs, **param_needs(self._request.merged(group, index).params)}
+        return [
+            Problem(field, f"{field}: {target.id} does not support {need.value}, its config says")
+            for need, field in needs.items()
+            if need in target.lacks
+        ]
+
+    def _beyond(self, group: int, index: int, window: int) -> list[Problem]:
+        if self._tokens is None:
+            self._tokens = self._estimator(self._request.messages)
+        wanted = self._request.merged(group, index).params.get("max_tokens")
+        reply = wanted if isinstance(wanted, int) and wanted > 0 else 0
+        if self._tokens + reply <= window:
+            return []
+        message = (
+            f"the request is too long: about {self._tokens} tokens and a reply of up to {reply} do not fit "
+            f"into the {window} of {self._groups[group].targets[index].id}"
+        )
+        return [Problem("messages", message, too_long=True)]
+
+
+def _tags(names: Sequence[str]) -> str:
+    return f"the {'tags' if names[1:] else 'tag'} {', '.join(map(repr, names[:10]))}"
+
+
+def _droppable(groups: Sequence[Group], uncarried: Mapping[str, set[str]]) -> frozenset[str]:
+    """The caller's params that no target can carry and that every target's config allows to drop."""
+    nowhere = set.intersection(*uncarried.values())
+    if nowhere and all(target.drop_unsupported for group in groups for target in group.targets):
+        return frozenset(nowhere)
+    return frozenset()
+
+
+def _refused(route: Route, problems: Sequence[Problem]) -> InvalidRequest:
+    """Why no target may serve: in words where there are any, else all params that stand in the way."""
+    first = problems[0]
+    if any(problem.too_long for problem in problems):
+        longest = next(problem for problem in problems if problem.too_long)
+        return RequestTooLong(longest.message, param=longest.param)
+    if first.message:
+        reasons = list(dict.fromkeys(problem.message for problem in problems if problem.message))
+        return InvalidRequest("; ".join(reasons[:_SHOWN_PROBLEMS]), param=first.param)
+    names = sorted({problem.param for problem in problems if not problem.message})
+    what = f"no target of {route.asked.name!r} can carry {', '.join(names)}"
+    if names[1:]:  # Each may have its carrier, but no target carries all.
+        return InvalidRequest(f"{what} together; leave out what you need least", param=names[0])
+    if all(target.drop_unsupported for group in route.groups for target in group.targets):
+        return InvalidRequest(f"{what}; leave it out", param=names[0])
+    advice = "leave it out, or let the config drop it with `unsupported: drop`"
+    return InvalidRequest(f"{what}; {advice}", param=names[0])

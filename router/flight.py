@@ -1,0 +1,87 @@
+"""Attempts and timers in flight: started as the core says, waited for together.
+
+One attempt at a time is the common case and runs in the caller's own task; tasks are made only when
+several are in flight, or an attempt runs against a timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from router.core.events import Ended, FirstContent, TimerFired
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from router.attempt import UpstreamCall
+    from router.core.events import SetTimer
+
+Happened = Ended | FirstContent | TimerFired
+
+
+class Flight:
+    """What one request has in flight. Used by one task; ``land`` ends it all."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._waiting: dict[int, UpstreamCall] = {}
+        self._tasks: dict[int, asyncio.Task[Ended | FirstContent]] = {}
+        self._timers: list[SetTimer] = []
+
+    def launch(self, call: UpstreamCall) -> None:
+        """Take *call* into flight; it starts with the next ``next``."""
+        self._waiting[call.send.attempt] = call
+
+    def set(self, timer: SetTimer) -> None:
+        """Remember a timer."""
+        self._timers.append(timer)
+
+    async def next(self) -> Happened:
+        """What happens first. At least one call or timer is in flight.
+
+        Raises:
+            RouterClosed: the router was closed.
+        """
+        if not self._tasks and not self._timers and len(self._waiting) == 1:
+            _, call = self._waiting.popitem()
+            return await call.run()
+        for number, call in self._waiting.items():
+            self._tasks[number] = asyncio.ensure_future(call.run())
+        self._waiting.clear()
+        timer = min(self._timers, key=lambda item: item.at, default=None)
+        patience = None if timer is None else max(0.0, timer.at - self._clock())
+        if not self._tasks:
+            assert timer is not None
+            await asyncio.sleep(patience or 0)
+        else:
+            await asyncio.wait(self._tasks.values(), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        for number, task in self._tasks.items():
+            if task.done():
+                del self._tasks[number]
+                return task.result()
+        assert timer is not None
+        self._timers.remove(timer)
+        return TimerFired(timer.timer)
+
+    async def cancel(self, attempt: int) -> None:
+        """Stop *attempt* and wait until it has let go of its connection."""
+        self._waiting.pop(attempt, None)
+        task = self._tasks.pop(attempt, None)
+        if task is not None:
+            await _stop([task])
+
+    async def land(self) -> None:
+        """Forget the timers and stop whatever is still in flight."""
+        self._timers.clear()
+        self._waiting.clear()
+        tasks = list(self._tasks.values())
+        self._tasks.clear()
+        if tasks:
+            await _stop(tasks)
+
+
+async def _stop(tasks: list[asyncio.Task[Ended | FirstContent]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

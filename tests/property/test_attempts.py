@@ -1,0 +1,171 @@
+"""Attempts and time: invariants 1 to 8."""
+
+from __future__ import annotations
+
+import math
+import random
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from router.core.events import FirstContent, Send, SetTimer
+from router.core.failure import Failure, FailureClass
+from router.core.table import Retries
+from tests.core.crowd import Caller, Crowd, end_of
+from tests.core.world import LEAST_S, TABLE, Reply, group, world
+from tests.property.crowds import CALLERS, MANY, attempts, open_to, played, tell
+
+if TYPE_CHECKING:
+    from tests.core.world import World
+
+_ANY = st.sampled_from([kind for kind, row in TABLE.items() if row.other == "any"])
+
+
+@MANY
+@given(requests=played())
+def test_invariant_01_no_more_attempts_than_allowed(requests: list[World]) -> None:
+    """At most max_attempts in all and retries + 1 in each group, whatever happens around the request."""
+    tell(requests)
+    for one in requests:
+        sends = [send for _, send in one.of(Send)]
+        assert [send.attempt for send in sends] == list(range(1, len(sends) + 1))
+        assert len(sends) <= one.chain.route.asked.max_attempts
+        for index, members in groupby(sends, key=lambda send: send.group):
+            assert len(list(members)) <= one.chain.route.groups[index].retries.max + 1
+        if len(sends) == one.chain.route.asked.max_attempts and end_of(one) == "failed":
+            event("max_attempts was reached")
+
+
+@MANY
+@given(requests=played())
+def test_invariant_02_no_target_twice_while_another_is_untried(requests: list[World]) -> None:
+    """A target is used again only when the group has no eligible, ready, affordable untried one left."""
+    for one, before, attempt, _ in attempts(requests):
+        mine = [item for item in before if item.group == attempt.group]
+        if attempt.target not in {item.target for item in mine}:
+            continue
+        event("a target was used again")
+        targets = one.chain.route.groups[attempt.group].targets
+        seen = one.when_sent(attempt.number)
+        last = before[-1].failure
+        untried = open_to(one, before, attempt.group) - {item.target for item in mine}
+        if last is not None and TABLE[last.kind].other == "window":
+            untried = {index for index in untried if targets[index].context_window is not None}
+        assert not any(seen[targets[index].id].may_go for index in untried)
+
+
+@given(data=st.data(), sizes=st.lists(st.integers(1, 3), min_size=1, max_size=3))
+def test_invariant_03_a_target_that_would_answer_is_reached(data: st.DataObject, sizes: list[int]) -> None:
+    """A target that always answers is reached by every request of its chain, whatever the others do."""
+    groups = [
+        group(
+            *[f"p{index}{number}/x" for number in range(size)],
+            name=f"g{index}",
+            retries=Retries(max=data.draw(st.integers(size - 1, size + 1)), max_wait_s=2.0),
+            max_attempts=100,
+        )
+        for index, size in enumerate(sizes)
+    ]
+    crowd = Crowd(groups, draws=(0.5, 0.1))
+    ids = [item.id for one in groups for item in one.targets]
+    healthy = data.draw(st.sets(st.sampled_from(ids), min_size=1))
+    weather = {
+        name: [Reply() if name in healthy else Reply(Failure(data.draw(_ANY)), after_s=0.5)] for name in ids
+    }
+    callers = data.draw(CALLERS) * 5
+    crowd.run([Caller(one.gap_s, one.asked % len(groups), one.stream) for one in callers], weather)
+    assert set(crowd.ends()) == {"ok"}
+    event(f"most attempts: {max(len(one.chain.attempts) for one in crowd.worlds)}")
+
+
+@MANY
+@given(requests=played())
+def test_invariant_04_a_request_ends_by_its_deadline(requests: list[World]) -> None:
+    """Exactly, in virtual time, unless a stream has begun; that ends by its own limit."""
+    tell(requests)
+    for one in requests:
+        over = any(at == one.chain.deadline for at, _ in one.events)
+        event(f"the deadline was met to the second: {over}")
+        limit_s = one.chain.route.groups[one.chain.group].stream_timeout_s
+        if not any(isinstance(item, FirstContent) for _, item in one.events):
+            assert one.now <= one.chain.deadline
+        elif limit_s is not None:
+            assert one.now <= one.chain.started + limit_s
+
+
+@given(requests=played())
+def test_invariant_05_no_attempt_starts_too_late_or_lasts_too_long(requests: list[World]) -> None:
+    """At least 50 ms are left at each start; an attempt gets the least of its own time and what is left."""
+    tell(requests)
+    for one in requests:
+        for at, send in one.of(Send):
+            entered = one.chain.route.groups[send.group]
+            end = one.chain.deadline if send.ends_at is None else min(one.chain.deadline, send.ends_at)
+            assert end - at >= LEAST_S - 1e-9
+            assert at < send.until <= end
+            if entered.attempt_timeout_s is not None:
+                assert send.until <= at + entered.attempt_timeout_s
+            if end - at < 2 * LEAST_S:
+                event("an attempt began just in time")
+
+
+@MANY
+@given(requests=played())
+def test_invariant_06_no_wait_is_in_vain(requests: list[World]) -> None:
+    """A wait is at most max_wait, leaves 50 ms for an attempt, and that attempt is allowed."""
+    for one in requests:
+        sent = 0
+        for at, action in one.actions:
+            sent += isinstance(action, Send)
+            if isinstance(action, SetTimer):
+                event("a wait")
+                assert sent < one.chain.route.asked.max_attempts
+                assert at <= action.at <= one.chain.deadline - LEAST_S + 1e-9
+                assert action.at - at <= max(g.retries.max_wait_s for g in one.chain.route.groups) + 1e-9
+
+
+@given(
+    base_s=st.sampled_from([0.0, 0.25, 1.0, 3.0]),
+    cap_s=st.sampled_from([0.1, 4.0, 100.0]),
+    draws=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=5),
+)
+def test_invariant_07_backoff_has_full_jitter(base_s: float, cap_s: float, draws: list[float]) -> None:
+    """The n-th wait in a group lies in [0, min(cap, base · 2^(n-1)))."""
+    retries = Retries(max=3, max_wait_s=100.0, base_s=base_s, cap_s=cap_s)
+    one = world(group("a/x", retries=retries), draws=draws)
+    one.run(lambda _: Reply(Failure(FailureClass.CONNECTION), after_s=0.0))
+    waits = [action.at - at for at, action in one.of(SetTimer)]
+    assert len(waits) == 3
+    for number, wait in enumerate(waits):
+        end = min(cap_s, base_s * 2**number)
+        assert 0 <= wait <= end
+        event(f"wait {number + 1} is in the upper half: {wait > end / 2}")
+
+
+def test_invariant_07_the_mean_backoff_is_half_of_its_upper_end() -> None:
+    """Over 10,000 seeds, within four standard errors."""
+    draw = random.Random(13)
+    waits = []
+    for _ in range(10_000):
+        one = world(group("a/x", retries=Retries(max=1, base_s=1.0)), draws=(draw.random(),))
+        one.start()
+        timer = one.fail(FailureClass.CONNECTION)
+        assert isinstance(timer, SetTimer)
+        waits.append(timer.at - one.now)
+    assert abs(sum(waits) / len(waits) - 0.5) < 4 / math.sqrt(12 * len(waits))
+
+
+@MANY
+@given(requests=played())
+def test_invariant_08_a_hint_is_kept(requests: list[World]) -> None:
+    """The same target is not asked again before its hint is over, nor at all after one of over 60 s."""
+    for one, before, attempt, _ in attempts(requests):
+        mine = [item for item in before if (item.group, item.target) == (attempt.group, attempt.target)]
+        if mine and mine[-1].failure and mine[-1].failure.hint_s and mine[-1].ended is not None:
+            hint_s = mine[-1].failure.hint_s
+            event(f"asked again after a hint by {TABLE[mine[-1].failure.kind].again}")
+            assert hint_s <= 60
+            assert attempt.started >= mine[-1].ended + hint_s
+            assert one.chain.deadline - attempt.started >= LEAST_S - 1e-9

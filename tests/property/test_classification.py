@@ -1,0 +1,135 @@
+"""Classification: invariants 10, 11 and 13."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from router.core.classify import ErrorInfo, classify
+from router.core.events import Cancelled, Ended, Event
+from router.core.failure import RULES, FailureClass
+from router.core.health import Health
+from tests.core.strategies import DRAWS, worlds
+from tests.core.world import TABLE, Reply
+from tests.property.crowds import MANY, attempts, crowds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.core.crowd import Crowd
+    from tests.core.world import World
+
+_WORDS = st.sampled_from(
+    [
+        None,
+        "",
+        "insufficient_quota",
+        "rate_limit_exceeded",
+        "context_length_exceeded",
+        "content_policy_violation",
+        "content_filter",
+        "unsupported_parameter",
+        "model_not_found",
+        "Insufficient credits",
+        "This model's maximum context length is 8192 tokens",
+    ]
+) | st.text(max_size=8)
+_INFO = st.builds(ErrorInfo, code=_WORDS, type=_WORDS, param=_WORDS, message=_WORDS)
+_HEADERS = st.dictionaries(
+    st.sampled_from(["retry-after", "retry-after-ms", "x-ratelimit-reset-requests", "content-type"]),
+    st.sampled_from(["3", "0", "6m0s", "soon", "Sun, 06 Nov 1994 08:49:37 GMT"]) | st.text(max_size=8),
+    max_size=2,
+)
+_STATUSES = st.integers(-1, 700) | st.sampled_from(
+    [200, 400, 401, 402, 403, 404, 405, 413, 422, 429, 500, 503]
+)
+_NONE = {
+    FailureClass.UNSUPPORTED,
+    FailureClass.BAD_REQUEST,
+    FailureClass.CONTEXT_OVERFLOW,
+    FailureClass.CONTENT_POLICY,
+    FailureClass.CANCELLED,
+}
+
+
+@given(status=_STATUSES, info=_INFO, headers=_HEADERS, now=st.floats(0, 4e9))
+def test_invariant_10_the_classifier_is_total_and_pure(
+    status: int, info: ErrorInfo, headers: dict[str, str], now: float
+) -> None:
+    """Any status, body and headers give exactly one class that has a row, the same every time."""
+    given_headers = dict(headers)
+    failure = classify(status, info, headers, now)
+    assert failure == classify(status, info, headers, now)
+    assert headers == given_headers
+    assert failure.kind in TABLE
+    assert failure.kind is not FailureClass.CANCELLED
+    assert set(RULES) == set(TABLE) == set(FailureClass)
+    rule, row = RULES[failure.kind], TABLE[failure.kind]
+    assert (rule.again.value == "never") == (row.again == "never")
+    assert (rule.fallback.value if rule.fallback else None) == row.fallback
+    event(f"class: {failure.kind.value}")
+
+
+_REFUSALS = {400, 401, 402, 403, 404, 405, 413, 422}
+_REFUSED = st.sampled_from([*sorted(_REFUSALS) * 2, 404, 404, 404, 403, 429, 500, 503])
+
+
+@MANY
+@given(
+    one=worlds(),
+    statuses=st.lists(st.tuples(_REFUSED, st.just(ErrorInfo()) | _INFO), min_size=1, max_size=8),
+    draws=DRAWS,
+)
+def test_invariant_11_a_refusal_is_never_sent_again(
+    one: World, statuses: list[tuple[int, ErrorInfo]], draws: list[float]
+) -> None:
+    """Not to the same target; a refused credential not at all; elsewhere only if its class says so."""
+    one.draws = draws
+    failures = [classify(status, info, {}, 0.0) for status, info in statuses]
+    one.run(lambda send: Reply(failures[(send.attempt - 1) % len(failures)], after_s=0.1))
+    for _, before, attempt, _ in attempts([one]):
+        for earlier in before:
+            failure = earlier.failure
+            assert failure is not None
+            if failure.status not in _REFUSALS:
+                continue
+            event(f"went on after {failure.status}")
+            old, new = one.chain.target_of(earlier), one.chain.target_of(attempt)
+            assert new.id != old.id
+            if failure.status in (401, 402) and failure.kind in (FailureClass.AUTH, FailureClass.PAYMENT):
+                assert one.plan.credential(new) != one.plan.credential(old)
+            if failure.status in (400, 413, 422):
+                assert failure.kind in (
+                    FailureClass.CONTEXT_OVERFLOW,
+                    FailureClass.CONTENT_POLICY,
+                    FailureClass.UNSUPPORTED,
+                )
+
+
+def _known(crowd_health: dict[str, Health]) -> dict[str, Health]:
+    """All that is known of targets, but for whether a trial is in flight; a blank record is nothing."""
+    known = {name: replace(item, trial=False) for name, item in copy.deepcopy(crowd_health).items()}
+    return {name: item for name, item in known.items() if item != Health()}
+
+
+def _teaches_nothing(one: World, happens: Event, act: Callable[[], object]) -> None:
+    """Let *happens* happen; if all of its request lies with the caller, nothing is learned."""
+    shared = one.shared
+    before = _known(shared.health), _known(shared.credentials)
+    act()
+    kinds = {attempt.failure.kind for attempt in one.chain.attempts if attempt.failure}
+    answered = isinstance(happens, Ended) and happens.outcome is None
+    if not answered and kinds <= _NONE:
+        assert (_known(shared.health), _known(shared.credentials)) == before
+        if isinstance(happens, Cancelled | Ended):
+            event(f"nothing learned: {type(happens).__name__} {sorted(kind.value for kind in kinds)}")
+
+
+@given(crowd=crowds(look=_teaches_nothing))
+def test_invariant_13_callers_faults_teach_nothing(crowd: Crowd) -> None:
+    """Bad requests, refusals of content, overflows and cancels leave all health as it was."""
+    event(f"something is known: {bool(crowd.shared.health)}")
