@@ -9,7 +9,7 @@ override ASK := $(value ASK)
 export ASK
 
 # Many examples and many sockets: the line coverage they add is nil, and tracing would triple their time.
-UNTRACED := tests/property tests/faults
+UNTRACED := tests/property tests/faults tests/core/test_chain_properties.py tests/core/test_chain_end_properties.py
 
 .PHONY: demo serve test check schema probes mutants clean install
 .DELETE_ON_ERROR:

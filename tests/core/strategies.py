@@ -15,7 +15,7 @@ from tests.core.world import TABLE, Reply, World, group, target, world
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PROFILE = settings(deadline=None)
+PROFILE = settings(deadline=None, max_examples=max(300, settings().max_examples))
 
 KEYS = {"a": "env:SHARED", "b": "env:SHARED", "c": "env:C", "d": "", "e": ""}
 _WINDOWS = (None, 1000, 8000, 32000)

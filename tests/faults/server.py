@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import socket
 import time
 from collections import Counter
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     Fault = Callable[[Exchange], Awaitable[None]]
-
-SLACK = 4 if os.environ.get("CI") else 1
-"""How much longer than on a quiet machine a bound may be met: four workers share two cores in CI."""
 
 MESSAGES = [{"role": "user", "content": "hello"}]
 JSON = {"content-type": "application/json"}
