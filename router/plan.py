@@ -17,7 +17,6 @@ from router.adapters.base import Upstream
 from router.adapters.registry import build
 from router.config.diagnostics import Diagnostics, Path, Place, shorten
 from router.config.models import (
-    EjectionConfig,
     GroupConfig,
     PolicySettings,
     ProviderConfig,
@@ -27,7 +26,6 @@ from router.config.models import (
 from router.config.names import SEGMENTS
 from router.config.units import MAX_DURATION_S
 from router.core.failure import FallbackList
-from router.core.health import Ejection
 from router.core.merge import combine
 from router.core.select import Strategy
 from router.core.table import (
@@ -36,19 +34,17 @@ from router.core.table import (
     Plan,
     Policy,
     Provider,
-    Retries,
     Route,
     Setting,
     Target,
     Wildcard,
     concrete,
 )
-from router.core.traits import Capability, Price
 from router.core.wildcards import WildcardIndex
+from router.inherited import ejection, lacks, lowered, price, retries, tags, whole
 from router.layers import Layer, Locate, ParamLayers, nested, setting, written_at
 
 _FIRST_CHUNK_S = {"bytez": 300.0}  # A cold start may take minutes.
-_MAX_BUILT_IN_RETRIES = 4
 
 
 def compile_plan(
@@ -174,7 +170,7 @@ class _Compiler:
         return Group(
             name=name,
             targets=tuple(self._target(name, layers, i, item) for i, item in enumerate(model.targets)),
-            retries=_retries(policies, len(model.targets)),
+            retries=retries(policies, len(model.targets)),
             policy=self._layered.policy(layers),
             timeout_s=setting(policies, "timeout", 300.0),
             attempt_timeout_s=MAX_DURATION_S if attempt_s is False else attempt_s,
@@ -182,9 +178,9 @@ class _Compiler:
             first_chunk_s=setting(streams, "first_chunk_timeout", None),
             idle_s=setting(streams, "idle_timeout", 60.0) or None,
             stream_timeout_s=setting(streams, "timeout", None) or None,
-            ejection=_ejection(policies),
+            ejection=ejection(policies),
             strategy=Strategy(model.strategy or "weighted"),
-            affinity=_lowered(model.affinity),
+            affinity=lowered(model.affinity),
             require=frozenset(model.require or ()),
         )
 
@@ -206,18 +202,18 @@ class _Compiler:
             id=item.model,
             provider=provider,
             model=model,
-            weight=_whole(item.weight),
+            weight=whole(item.weight),
             tier=item.tier,
             context_window=item.context_window,
             defaults=self._layered.params(layers, "params"),
             policy=policy,
             first_chunk_s=_FIRST_CHUNK_S.get(adapter, 60.0),
             drop_unsupported=setting(settings, "unsupported", "error") == "drop",
-            lacks=_lacks(item),
+            lacks=lacks(item),
             tags=frozenset(
-                tag for source in (written, self._config.models[group], item) for tag in _tags(source)
+                tag for source in (written, self._config.models[group], item) for tag in tags(source)
             ),
-            price=_price(item),
+            price=price(item),
         )
 
     def _check_tags(self, group: Group) -> None:
@@ -327,63 +323,6 @@ class _Compiler:
         }
         # Not orjson: a param may be an integer of more than 64 bits.
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _whole(weight: float) -> float:
-    """Whole weights as integers: their sums, and so the shares, are exact."""
-    return int(weight) if weight == int(weight) else weight
-
-
-def _lowered(affinity: str | None) -> str | None:
-    """Headers have one name in any case."""
-    return affinity.lower() if affinity is not None else None
-
-
-def _lacks(target: TargetConfig) -> frozenset[Capability]:
-    """What the target's config declares ``false``."""
-    if target.supports is None:
-        return frozenset()
-    return frozenset(item for item in Capability if getattr(target.supports, item.value) is False)
-
-
-def _price(target: TargetConfig) -> Price | None:
-    written = target.price
-    if written is None:
-        return None
-    return Price(written.input_per_mtok, written.output_per_mtok, written.per_second)
-
-
-def _tags(source: ProviderConfig | GroupConfig | TargetConfig | None) -> tuple[str, ...]:
-    return (source.tags if source is not None else None) or ()
-
-
-def _ejection(policies: Sequence[PolicySettings]) -> Ejection | None:
-    """None when the highest level that speaks says ``false``; a map above a ``false`` begins anew."""
-    layers: list[EjectionConfig] = []
-    for layer in nested(policies, "ejection"):
-        layers = [layer] if layer.off or (layers and layers[-1].off) else [*layers, layer]
-    if layers and layers[-1].off:
-        return None
-    built_in = Ejection()
-    return Ejection(
-        consecutive=setting(layers, "consecutive", built_in.consecutive),
-        rate=setting(layers, "rate", built_in.rate),
-        base_s=setting(layers, "base", built_in.base_s),
-        cap_s=setting(layers, "cap", built_in.cap_s),
-    )
-
-
-def _retries(policies: Sequence[PolicySettings], targets: int) -> Retries:
-    layers = nested(policies, "retries")
-    backoffs = nested(layers, "backoff")
-    only = setting(layers, "only", None)
-    return Retries(
-        max=setting(layers, "max", min(max(2, targets - 1), _MAX_BUILT_IN_RETRIES)),
-        max_wait_s=setting(layers, "max_wait", 5.0),
-        base_s=setting(backoffs, "base", 0.25),
-        cap_s=setting(backoffs, "cap", 4.0),
-        only=None if only is None else frozenset(only),
-    )
 
 
 def _larger(group: Group, asked: Group, *, unknown: bool) -> bool:

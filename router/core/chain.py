@@ -1,7 +1,7 @@
 """One request's way through its chain: ``step`` turns what happened into what to do next.
 
-What may happen when, and what is learned from it, stands here; which move follows stands in
-``core.moves``. Nothing reads a clock, draws a number or does I/O. ``step`` changes only the chain
+What may happen when stands here; which move follows in ``core.moves``, what is learned in
+``core.learn``. Nothing reads a clock, draws a number or does I/O. ``step`` changes only the chain
 and the shared state it is handed. The driver performs the actions and reports back with events; so
 do the simulator and the tests.
 
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from router.core.backoff import backoff
 from router.core.events import (
     Action,
     Cancel,
@@ -28,16 +27,22 @@ from router.core.events import (
     Started,
     TimerFired,
 )
-from router.core.failure import RULES, Again, Effect, Failure, FailureClass, Other
-from router.core.health import MAX_COOLING_S, Ejection
-from router.core.moves import Moment, advance, give_up, resume
+from router.core.failure import RULES, Failure, FailureClass
+from router.core.learn import (
+    close,
+    end_trials,
+    forget_stale_trials,
+    learn_failure,
+    learn_first_content,
+    learn_success,
+    settled,
+)
+from router.core.moves import advance, give_up, resume
+from router.core.ready import Moment
 from router.core.state import Attempt, Chain, Phase, Shared
 
 if TYPE_CHECKING:
     from router.core.table import Plan
-
-_REFUSED = Ejection()
-"""How long a refused credential is set aside; it does not depend on the group that found out."""
 
 
 class IllegalEvent(RuntimeError):
@@ -71,7 +76,7 @@ def step(
             if not chain.stream:
                 raise IllegalEvent("FirstContent of a request that is not streamed")
             attempt = _in_flight(chain, event.attempt, Phase.OPEN)
-            _learn_first_content(moment, attempt)
+            learn_first_content(moment, attempt)
             chain.phase = Phase.COMMITTED
             return ()
         case TimerFired():
@@ -91,21 +96,21 @@ def _start(m: Moment) -> tuple[Action, ...]:
     m.shared.requests += 1
     chain.serial = m.shared.requests
     m.shared.budget(chain.route.asked).request(m.now)
-    return _settled(m, advance(m, None))
+    return settled(m, advance(m, None))
 
 
 def _end(m: Moment, attempt: Attempt, failure: Failure | None) -> tuple[Action, ...]:
     chain = m.chain
-    _close(m, attempt, failure)
-    _forget_stale_trials(m, attempt)
+    close(m, attempt, failure)
+    forget_stale_trials(m, attempt)
     if failure is None:
-        _learn_success(m, attempt)
+        learn_success(m, attempt)
         chain.phase = Phase.DONE
-        return _settled(m, (Finish(attempt.number),))
-    _learn_failure(m, attempt, failure)
+        return settled(m, (Finish(attempt.number),))
+    learn_failure(m, attempt, failure)
     if chain.phase is Phase.COMMITTED:
-        return _settled(m, give_up(chain))
-    return _settled(m, advance(m, RULES[failure.kind]))
+        return settled(m, give_up(chain))
+    return settled(m, advance(m, RULES[failure.kind]))
 
 
 def _fire(m: Moment, event: TimerFired) -> tuple[Action, ...]:
@@ -113,7 +118,7 @@ def _fire(m: Moment, event: TimerFired) -> tuple[Action, ...]:
     if pending is None or pending.timer != event.timer:
         raise IllegalEvent(f"TimerFired({event.timer}) while waiting for {pending}")
     m.chain.pending = None
-    return _settled(m, resume(m, pending))
+    return settled(m, resume(m, pending))
 
 
 def _cancel(m: Moment) -> tuple[Action, ...]:
@@ -122,12 +127,12 @@ def _cancel(m: Moment) -> tuple[Action, ...]:
         raise IllegalEvent("Cancelled after the end")
     live = [attempt for attempt in chain.attempts if attempt.ended is None]
     for attempt in live:
-        _close(m, attempt, Failure(kind=FailureClass.CANCELLED))
-        _forget_stale_trials(m, attempt)
-        _end_trials(m, attempt)
+        close(m, attempt, Failure(kind=FailureClass.CANCELLED))
+        forget_stale_trials(m, attempt)
+        end_trials(m, attempt)
     chain.phase = Phase.DONE
     chain.pending = None
-    return _settled(m, tuple(Cancel(attempt.number) for attempt in live))
+    return settled(m, tuple(Cancel(attempt.number) for attempt in live))
 
 
 def _in_flight(chain: Chain, number: int, *phases: Phase) -> Attempt:
@@ -138,128 +143,3 @@ def _in_flight(chain: Chain, number: int, *phases: Phase) -> Attempt:
     if attempt.ended is not None:
         raise IllegalEvent(f"attempt {number} has ended")
     return attempt
-
-
-def _close(m: Moment, attempt: Attempt, failure: Failure | None) -> None:
-    """The attempt is over; *failure* None: it answered."""
-    attempt.ended = m.now
-    attempt.failure = failure
-    m.shared.loads.end(m.chain.target_of(attempt).id)
-
-
-# --- learning
-
-
-def _learn_success(m: Moment, attempt: Attempt) -> None:
-    target = m.chain.target_of(attempt)
-    m.shared.health_of(m.chain.route.groups[attempt.group], target).succeed(attempt.started, m.now)
-    if m.chain.phase is Phase.OPEN:  # Else its first content was what counts.
-        m.shared.loads.answered(target.id, m.now - attempt.started, m.now)
-    credential = m.shared.credentials.get(m.plan.credential(target))
-    if credential is not None:
-        credential.succeed(attempt.started, m.now)
-    _end_trials(m, attempt)
-
-
-def _learn_first_content(m: Moment, attempt: Attempt) -> None:
-    target = m.chain.target_of(attempt)
-    m.shared.health_of(m.chain.route.groups[attempt.group], target)  # Keeps a wildcard's model in memory.
-    m.shared.loads.answered(target.id, m.now - attempt.started, m.now)
-
-
-def _learn_failure(m: Moment, attempt: Attempt, failure: Failure) -> None:
-    """What a failure rules out for the rest of the request, and what it says of the target at once."""
-    chain = m.chain
-    rule = RULES[failure.kind]
-    target = chain.target_of(attempt)
-    if rule.again is Again.NEVER:
-        chain.spent.add(target.id)
-    if rule.other is Other.OTHER_CREDENTIAL:
-        label = m.plan.credential(target)
-        chain.refused.update(name for name in m.plan.providers if m.plan.label(name) == label)
-    if rule.other is Other.LARGER_WINDOW and target.context_window is not None:
-        chain.floor = max(chain.floor or 0, target.context_window)
-    _mark(m, attempt, failure)
-    _end_trials(m, attempt)
-
-
-def _mark(m: Moment, attempt: Attempt, failure: Failure) -> None:
-    """Cooling, a refused credential and a failed trial take effect at once; counting waits for the end."""
-    group = m.chain.route.groups[attempt.group]
-    target = m.chain.target_of(attempt)
-    effect = _effect(m, attempt)
-    if effect is Effect.NONE:
-        return
-    health = m.shared.health_of(group, target)
-    health.failing = True
-    if effect is Effect.COUNT:
-        m.shared.loads.failed(target.id, m.now - attempt.started, m.now)
-    if effect is Effect.COOL:
-        pause = backoff(health.cooled + 1, group.retries.base_s, group.retries.cap_s, m.u)
-        health.cool(m.now + min(failure.hint_s or pause, MAX_COOLING_S))
-    elif effect is Effect.CREDENTIAL:
-        credential = m.shared.credential(m.plan.credential(target))
-        if credential.ejected_at is None or attempt.key_trial:  # What was in flight does not add up.
-            credential.eject(_REFUSED, m.now, m.u)
-    elif attempt.trial and group.ejection is not None:
-        health.eject(group.ejection, m.now, m.u)
-
-
-def _effect(m: Moment, attempt: Attempt) -> Effect:
-    """What an attempt's failure says of its target's health."""
-    assert attempt.failure is not None
-    effect = RULES[attempt.failure.kind].effect
-    if effect is Effect.COUNT_UNLESS_WILD:
-        return Effect.NONE if m.chain.route.groups[attempt.group].wild else Effect.COUNT
-    return effect
-
-
-def _forget_stale_trials(m: Moment, attempt: Attempt) -> None:
-    """A trial whose ejection another attempt has ended is an attempt like any other."""
-    target = m.chain.target_of(attempt)
-    health = m.shared.health.get(target.id)
-    attempt.trial = attempt.trial and health is not None and health.in_force(attempt.started)
-    credential = m.shared.credential(m.plan.credential(target)) if attempt.key_trial else None
-    attempt.key_trial = credential is not None and credential.in_force(attempt.started)
-
-
-def _end_trials(m: Moment, attempt: Attempt) -> None:
-    """Whatever came of it, the trial is over and another may begin."""
-    target = m.chain.target_of(attempt)
-    if attempt.trial:
-        m.shared.health_of(m.chain.route.groups[attempt.group], target).trial = False
-    if attempt.key_trial:
-        m.shared.credential(m.plan.credential(target)).trial = False
-
-
-def _settled(m: Moment, actions: tuple[Action, ...]) -> tuple[Action, ...]:
-    """*actions*; when they end the request, its failures are counted.
-
-    Failures of one class on two or more targets, of a request that succeeded nowhere, lie with the
-    request and are counted on none.
-    """
-    if m.chain.phase is not Phase.DONE:
-        return actions
-    counted = [
-        attempt
-        for attempt in m.chain.attempts
-        if attempt.failure is not None and not attempt.trial and _effect(m, attempt) is Effect.COUNT
-    ]
-    if all(attempt.failure is not None for attempt in m.chain.attempts):
-        counted = [attempt for attempt in counted if not _failed_alike_elsewhere(m.chain, attempt)]
-    for attempt in counted:
-        group = m.chain.route.groups[attempt.group]
-        if group.ejection is not None:
-            health = m.shared.health_of(group, m.chain.target_of(attempt))
-            health.fail(m.chain.serial, group.ejection, m.now, m.u)
-    return actions
-
-
-def _failed_alike_elsewhere(chain: Chain, attempt: Attempt) -> bool:
-    assert attempt.failure is not None
-    return any(
-        other.failure is not None
-        and other.failure.kind is attempt.failure.kind
-        and chain.target_of(other).id != chain.target_of(attempt).id
-        for other in chain.attempts
-    )

@@ -6,34 +6,31 @@ fallback list; else, when nothing was ready at all, one panic attempt; else noth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from router.core.backoff import backoff
 from router.core.events import Action, GiveUp, Send, SetTimer
 from router.core.failure import RULES, Again, FailureClass, FallbackList, Other, Rule
 from router.core.health import Status
+from router.core.ready import (
+    Moment,
+    able_targets,
+    affordable,
+    cooling_until,
+    ejected_until,
+    needs_token,
+    ready_from,
+    status,
+)
 from router.core.select import choose
-from router.core.state import Attempt, Chain, Pending, Phase, Shared
+from router.core.state import Attempt, Chain, Pending, Phase
 from router.core.timing import MIN_ATTEMPT_S, ends_at, left_s, until
 
 if TYPE_CHECKING:
-    from router.core.health import Health
-    from router.core.table import Plan, Target
+    from router.core.table import Target
 
 MAX_HINT_S = 60.0
 """An upstream that asks for a longer wait is not asked again in the same request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Everything that a decision may depend on."""
-
-    plan: Plan
-    shared: Shared
-    chain: Chain
-    now: float
-    u: float
 
 
 def advance(m: Moment, rule: Rule | None) -> tuple[Action, ...]:
@@ -66,7 +63,7 @@ def resume(m: Moment, pending: Pending) -> tuple[Action, ...]:
     untried = _untried(m, _allowed(chain, _reach(chain, rule)))
     if untried:
         return (_send(m, choose(m, untried), wait_s=waited_s),)
-    if status(m, target) in (Status.READY, Status.TRIAL) and _affordable(m, target):
+    if status(m, target) in (Status.READY, Status.TRIAL) and affordable(m, target):
         return (_send(m, pending.target, wait_s=waited_s),)
     if not chain.attempts:  # Nothing was asked yet: any group may have become ready during the wait.
         chain.group, chain.visited = 0, [0]
@@ -85,15 +82,6 @@ def may_retry(chain: Chain, kind: FailureClass) -> bool:
     if len(chain.in_group()) > retries.max:
         return False
     return retries.only is None or kind in retries.only
-
-
-def status(m: Moment, target: Target) -> Status:
-    """Whether *target* may be asked now: its own health and its credential's."""
-    found = {item.status(m.now) for item in _healths(m, target)}
-    for worst in (Status.COOLING, Status.EJECTED, Status.TRIAL):
-        if worst in found:
-            return worst
-    return Status.READY
 
 
 # --- inside a group
@@ -122,7 +110,7 @@ def _untried(m: Moment, allowed: set[int]) -> list[int]:
     return [
         index
         for index in sorted(allowed - {attempt.target for attempt in m.chain.in_group()})
-        if status(m, targets[index]) in (Status.READY, Status.TRIAL) and _affordable(m, targets[index])
+        if status(m, targets[index]) in (Status.READY, Status.TRIAL) and affordable(m, targets[index])
     ]
 
 
@@ -138,41 +126,6 @@ def _allowed(chain: Chain, other: Other) -> set[int]:
     return set(able)
 
 
-def able_targets(chain: Chain, group: int, but: str = "") -> list[int]:
-    """The targets of *group*, other than the id *but*, that may still be asked, tried or not.
-
-    Left out: those that cannot carry it, those whose credential was refused, those (in any group)
-    that failed in a way that is never asked again, and windows known to be too small.
-    """
-    return [
-        index
-        for index, target in enumerate(chain.route.groups[group].targets)
-        if chain.eligible[group][index]
-        and target.id not in chain.spent
-        and target.id != but
-        and target.provider not in chain.refused
-        and (chain.floor is None or target.context_window is None or target.context_window > chain.floor)
-    ]
-
-
-def _affordable(m: Moment, target: Target) -> bool:
-    """Whether the retry budget allows an attempt on *target* now."""
-    return not _needs_token(m, target) or m.shared.budget(m.chain.route.asked).left(m.now) >= 1
-
-
-def _needs_token(m: Moment, target: Target) -> bool:
-    """Whether an attempt on *target* is a second try: of this request, or of what is known to be failing.
-
-    Always free: the first attempt of a request, and a half-open trial.
-    """
-    chain = m.chain
-    if not chain.attempts or status(m, target) is Status.TRIAL:
-        return False
-    health = m.shared.health.get(target.id)
-    failing = health is not None and health.failing
-    return failing or any(chain.target_of(attempt).id == target.id for attempt in chain.attempts)
-
-
 def _wait(m: Moment, allowed: set[int]) -> SetTimer | None:
     """Wait for the first target in *allowed* that may be asked in time; None when none may.
 
@@ -186,8 +139,8 @@ def _wait(m: Moment, allowed: set[int]) -> SetTimer | None:
     times = []
     for index in allowed:
         at = _again_at(latest[index], pause) if index in latest else m.now
-        if at is not None and _affordable(m, targets[index]):
-            found = _ready_from(m, targets[index], max(at, m.now))
+        if at is not None and affordable(m, targets[index]):
+            found = ready_from(m, targets[index], max(at, m.now))
             if found is not None:
                 times.append((found, latest[index].number if index in latest else 0, index))
     if not times:
@@ -214,15 +167,6 @@ def _again_at(attempt: Attempt, pause: float) -> float | None:
         return None
     hinted = attempt.ended + hint_s
     return hinted if RULES[attempt.failure.kind].again is Again.AFTER_HINT else max(hinted, pause)
-
-
-def _ready_from(m: Moment, target: Target, at: float) -> float | None:
-    """When, from *at* on, *target* is not cooling any more; None while it is ejected."""
-    for item in _healths(m, target):
-        at = max(at, item.cooling_until)
-        if item.status(at) is Status.EJECTED:
-            return None
-    return at
 
 
 # --- other groups
@@ -262,24 +206,9 @@ def _panic(m: Moment) -> tuple[Action, ...]:
         return give_up(chain)
     ejected = [index for index in able if status(m, targets[index]) is Status.EJECTED]
     if ejected:
-        return (_send(m, min(ejected, key=lambda index: (_ejected_until(m, targets[index]), index))),)
-    cooling = [_cooling_until(m, targets[index]) for index in able]
+        return (_send(m, min(ejected, key=lambda index: (ejected_until(m, targets[index]), index))),)
+    cooling = [cooling_until(m, targets[index]) for index in able]
     return give_up(chain, min(cooling) - m.now if cooling else None)
-
-
-def _ejected_until(m: Moment, target: Target) -> float:
-    return max(item.ejected_until for item in _healths(m, target))
-
-
-def _cooling_until(m: Moment, target: Target) -> float:
-    """When *target*, which cools, may be asked again, be it as a trial or in panic."""
-    return max(item.cooling_until for item in _healths(m, target))
-
-
-def _healths(m: Moment, target: Target) -> list[Health]:
-    """The health of *target* and of its credential, as far as anything is known."""
-    found = (m.shared.health.get(target.id), m.shared.credentials.get(m.plan.credential(target)))
-    return [item for item in found if item is not None]
 
 
 # --- sending
@@ -288,7 +217,7 @@ def _healths(m: Moment, target: Target) -> list[Health]:
 def _send(m: Moment, index: int, *, wait_s: float = 0.0) -> Send:
     chain, group = m.chain, m.chain.current()
     target = group.targets[index]
-    if _needs_token(m, target):
+    if needs_token(m, target):
         m.shared.budget(chain.route.asked).take(m.now)
     attempt = Attempt(
         number=len(chain.attempts) + 1, group=chain.group, target=index, started=m.now, wait_s=wait_s

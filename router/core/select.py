@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from router.core.loads import Loads
-    from router.core.moves import Moment
+    from router.core.ready import Moment
     from router.core.table import Target
 
 Turns = dict[int, float]

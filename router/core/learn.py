@@ -1,0 +1,142 @@
+"""What attempts teach of targets and credentials: marked at once, counted at the request's end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from router.core.backoff import backoff
+from router.core.failure import RULES, Again, Effect, Failure, Other
+from router.core.health import MAX_COOLING_S, Ejection
+from router.core.state import Attempt, Phase
+
+if TYPE_CHECKING:
+    from router.core.events import Action
+    from router.core.ready import Moment
+    from router.core.state import Chain
+
+_REFUSED = Ejection()
+"""How long a refused credential is set aside; it does not depend on the group that found out."""
+
+
+def close(m: Moment, attempt: Attempt, failure: Failure | None) -> None:
+    """The attempt is over; *failure* None: it answered."""
+    attempt.ended = m.now
+    attempt.failure = failure
+    m.shared.loads.end(m.chain.target_of(attempt).id)
+
+
+def learn_success(m: Moment, attempt: Attempt) -> None:
+    """The attempt answered: its target and credential are in health."""
+    target = m.chain.target_of(attempt)
+    m.shared.health_of(m.chain.route.groups[attempt.group], target).succeed(attempt.started, m.now)
+    if m.chain.phase is Phase.OPEN:  # Else its first content was what counts.
+        m.shared.loads.answered(target.id, m.now - attempt.started, m.now)
+    credential = m.shared.credentials.get(m.plan.credential(target))
+    if credential is not None:
+        credential.succeed(attempt.started, m.now)
+    end_trials(m, attempt)
+
+
+def learn_first_content(m: Moment, attempt: Attempt) -> None:
+    """How long a streamed attempt took to its first content."""
+    target = m.chain.target_of(attempt)
+    m.shared.health_of(m.chain.route.groups[attempt.group], target)  # Keeps a wildcard's model in memory.
+    m.shared.loads.answered(target.id, m.now - attempt.started, m.now)
+
+
+def learn_failure(m: Moment, attempt: Attempt, failure: Failure) -> None:
+    """What a failure rules out for the rest of the request, and what it says of the target at once."""
+    chain = m.chain
+    rule = RULES[failure.kind]
+    target = chain.target_of(attempt)
+    if rule.again is Again.NEVER:
+        chain.spent.add(target.id)
+    if rule.other is Other.OTHER_CREDENTIAL:
+        label = m.plan.credential(target)
+        chain.refused.update(name for name in m.plan.providers if m.plan.label(name) == label)
+    if rule.other is Other.LARGER_WINDOW and target.context_window is not None:
+        chain.floor = max(chain.floor or 0, target.context_window)
+    _mark(m, attempt, failure)
+    end_trials(m, attempt)
+
+
+def _mark(m: Moment, attempt: Attempt, failure: Failure) -> None:
+    """Cooling, a refused credential and a failed trial take effect at once; counting waits for the end."""
+    group = m.chain.route.groups[attempt.group]
+    target = m.chain.target_of(attempt)
+    effect = _effect(m, attempt)
+    if effect is Effect.NONE:
+        return
+    health = m.shared.health_of(group, target)
+    health.failing = True
+    if effect is Effect.COUNT:
+        m.shared.loads.failed(target.id, m.now - attempt.started, m.now)
+    if effect is Effect.COOL:
+        pause = backoff(health.cooled + 1, group.retries.base_s, group.retries.cap_s, m.u)
+        health.cool(m.now + min(failure.hint_s or pause, MAX_COOLING_S))
+    elif effect is Effect.CREDENTIAL:
+        credential = m.shared.credential(m.plan.credential(target))
+        if credential.ejected_at is None or attempt.key_trial:  # What was in flight does not add up.
+            credential.eject(_REFUSED, m.now, m.u)
+    elif attempt.trial and group.ejection is not None:
+        health.eject(group.ejection, m.now, m.u)
+
+
+def _effect(m: Moment, attempt: Attempt) -> Effect:
+    """What an attempt's failure says of its target's health."""
+    assert attempt.failure is not None
+    effect = RULES[attempt.failure.kind].effect
+    if effect is Effect.COUNT_UNLESS_WILD:
+        return Effect.NONE if m.chain.route.groups[attempt.group].wild else Effect.COUNT
+    return effect
+
+
+def forget_stale_trials(m: Moment, attempt: Attempt) -> None:
+    """A trial whose ejection another attempt has ended is an attempt like any other."""
+    target = m.chain.target_of(attempt)
+    health = m.shared.health.get(target.id)
+    attempt.trial = attempt.trial and health is not None and health.in_force(attempt.started)
+    credential = m.shared.credential(m.plan.credential(target)) if attempt.key_trial else None
+    attempt.key_trial = credential is not None and credential.in_force(attempt.started)
+
+
+def end_trials(m: Moment, attempt: Attempt) -> None:
+    """Whatever came of it, the trial is over and another may begin."""
+    target = m.chain.target_of(attempt)
+    if attempt.trial:
+        m.shared.health_of(m.chain.route.groups[attempt.group], target).trial = False
+    if attempt.key_trial:
+        m.shared.credential(m.plan.credential(target)).trial = False
+
+
+def settled(m: Moment, actions: tuple[Action, ...]) -> tuple[Action, ...]:
+    """*actions*; when they end the request, its failures are counted.
+
+    Failures of one class on two or more targets, of a request that succeeded nowhere, lie with the
+    request and are counted on none.
+    """
+    if m.chain.phase is not Phase.DONE:
+        return actions
+    counted = [
+        attempt
+        for attempt in m.chain.attempts
+        if attempt.failure is not None and not attempt.trial and _effect(m, attempt) is Effect.COUNT
+    ]
+    if all(attempt.failure is not None for attempt in m.chain.attempts):
+        counted = [attempt for attempt in counted if not _failed_alike_elsewhere(m.chain, attempt)]
+    for attempt in counted:
+        group = m.chain.route.groups[attempt.group]
+        if group.ejection is not None:
+            health = m.shared.health_of(group, m.chain.target_of(attempt))
+            health.fail(m.chain.serial, group.ejection, m.now, m.u)
+    return actions
+
+
+def _failed_alike_elsewhere(chain: Chain, attempt: Attempt) -> bool:
+    assert attempt.failure is not None
+    return any(
+        other.failure is not None
+        and other.failure.kind is attempt.failure.kind
+        and chain.target_of(other).id != chain.target_of(attempt).id
+        for other in chain.attempts
+    )

@@ -1,0 +1,78 @@
+"""Single settings of the config as the plan holds them, inheritance resolved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from router.core.health import Ejection
+from router.core.table import Retries
+from router.core.traits import Capability, Price
+from router.layers import nested, setting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from router.config.models import GroupConfig, ProviderConfig, TargetConfig
+    from router.config.policies import EjectionConfig, PolicySettings
+
+_MAX_BUILT_IN_RETRIES = 4
+
+
+def whole(weight: float) -> float:
+    """Whole weights as integers: their sums, and so the shares, are exact."""
+    return int(weight) if weight == int(weight) else weight
+
+
+def lowered(affinity: str | None) -> str | None:
+    """Headers have one name in any case."""
+    return affinity.lower() if affinity is not None else None
+
+
+def lacks(target: TargetConfig) -> frozenset[Capability]:
+    """What the target's config declares ``false``."""
+    if target.supports is None:
+        return frozenset()
+    return frozenset(item for item in Capability if getattr(target.supports, item.value) is False)
+
+
+def price(target: TargetConfig) -> Price | None:
+    """What the target is declared to cost; None: not declared."""
+    written = target.price
+    if written is None:
+        return None
+    return Price(written.input_per_mtok, written.output_per_mtok, written.per_second)
+
+
+def tags(source: ProviderConfig | GroupConfig | TargetConfig | None) -> tuple[str, ...]:
+    """The tags written there."""
+    return (source.tags if source is not None else None) or ()
+
+
+def ejection(policies: Sequence[PolicySettings]) -> Ejection | None:
+    """None when the highest level that speaks says ``false``; a map above a ``false`` begins anew."""
+    layers: list[EjectionConfig] = []
+    for layer in nested(policies, "ejection"):
+        layers = [layer] if layer.off or (layers and layers[-1].off) else [*layers, layer]
+    if layers and layers[-1].off:
+        return None
+    built_in = Ejection()
+    return Ejection(
+        consecutive=setting(layers, "consecutive", built_in.consecutive),
+        rate=setting(layers, "rate", built_in.rate),
+        base_s=setting(layers, "base", built_in.base_s),
+        cap_s=setting(layers, "cap", built_in.cap_s),
+    )
+
+
+def retries(policies: Sequence[PolicySettings], targets: int) -> Retries:
+    """How a group of *targets* targets is retried."""
+    layers = nested(policies, "retries")
+    backoffs = nested(layers, "backoff")
+    only = setting(layers, "only", None)
+    return Retries(
+        max=setting(layers, "max", min(max(2, targets - 1), _MAX_BUILT_IN_RETRIES)),
+        max_wait_s=setting(layers, "max_wait", 5.0),
+        base_s=setting(backoffs, "base", 0.25),
+        cap_s=setting(backoffs, "cap", 4.0),
+        only=None if only is None else frozenset(only),
+    )
