@@ -113,16 +113,21 @@ def settled(m: Moment, actions: tuple[Action, ...]) -> tuple[Action, ...]:
     """*actions*; when they end the request, its failures are counted.
 
     Failures of one class on two or more targets, of a request that succeeded nowhere, lie with the
-    request and are counted on none.
+    request and are counted on none. Neither are those of a request that gave up because the retry
+    budget kept it from asking another target, which could have told: else one caller, whose requests
+    fail everywhere, would first use up the tokens and then eject one target after the other.
     """
     if m.chain.phase is not Phase.DONE:
+        return actions
+    answered = any(attempt.failure is None for attempt in m.chain.attempts)
+    if m.chain.unpaid and not answered:
         return actions
     counted = [
         attempt
         for attempt in m.chain.attempts
         if attempt.failure is not None and not attempt.trial and _effect(m, attempt) is Effect.COUNT
     ]
-    if all(attempt.failure is not None for attempt in m.chain.attempts):
+    if not answered:
         counted = [attempt for attempt in counted if not _failed_alike_elsewhere(m.chain, attempt)]
     for attempt in counted:
         group = m.chain.route.groups[attempt.group]

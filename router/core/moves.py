@@ -36,6 +36,7 @@ MAX_HINT_S = 60.0
 def advance(m: Moment, rule: Rule | None) -> tuple[Action, ...]:
     """The next move after the request began (*rule* is None) or after a failure that *rule* speaks of."""
     chain = m.chain
+    chain.unpaid = False
     if len(chain.attempts) >= chain.route.asked.max_attempts:
         return give_up(chain)
     kind = chain.attempts[-1].failure.kind if chain.attempts and chain.attempts[-1].failure else None
@@ -107,11 +108,14 @@ def _reach(chain: Chain, rule: Rule | None) -> Other:
 def _untried(m: Moment, allowed: set[int]) -> list[int]:
     """Those of *allowed* that this visit of the group has not tried and that may be asked now."""
     targets = m.chain.current().targets
-    return [
+    ready = [
         index
         for index in sorted(allowed - {attempt.target for attempt in m.chain.in_group()})
-        if status(m, targets[index]) in (Status.READY, Status.TRIAL) and affordable(m, targets[index])
+        if status(m, targets[index]) in (Status.READY, Status.TRIAL)
     ]
+    paid = [index for index in ready if affordable(m, targets[index])]
+    m.chain.unpaid = m.chain.unpaid or len(paid) < len(ready)
+    return paid
 
 
 def _allowed(chain: Chain, other: Other) -> set[int]:

@@ -83,6 +83,7 @@ class Chain:
         timers: how many timers were set.
         spent: ids of targets that failed in a way that is never asked again.
         refused: credentials that were refused.
+        unpaid: whether the latest move left out an untried target for want of a token.
         floor: a context window that proved too small; None: none has.
     """
 
@@ -102,6 +103,7 @@ class Chain:
     timers: int = 0
     spent: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    unpaid: bool = False
     floor: int | None = None
 
     def current(self) -> Group:

@@ -7,7 +7,7 @@ import pytest
 from router.core.events import Cancelled, Ended, FirstContent
 from router.core.failure import Failure, FailureClass
 from router.core.table import Retries
-from tests.core.crowd import BAD, NEVER, OK, Crowd, ample, asked, broken, eject, lone, two
+from tests.core.crowd import BAD, NEVER, OK, Crowd, ample, asked, broken, eject, lone, spend, two
 from tests.core.world import Reply, group, target
 
 BUSY, DENIED = FailureClass.RATE_LIMITED, FailureClass.AUTH
@@ -55,6 +55,23 @@ def test_failing_alike_everywhere_counts_nowhere() -> None:
         assert crowd.status(name) == "READY"
         assert crowd.shared.health[name].failing
         assert crowd.shared.health[name].streak == 0
+
+
+def test_one_callers_requests_that_fail_everywhere_eject_nothing() -> None:
+    """Once they have used up the budget each reaches one target only, and that says nothing of the target."""
+    crowd = Crowd([group("a/x", "b/y", retries=Retries(max=1)), group("c/z", name="spare")])
+    for _ in range(50):
+        crowd.ask(dict.fromkeys(("a/x", "b/y", "c/z"), BAD))
+    assert {crowd.status(name) for name in ("a/x", "b/y", "c/z")} == {"READY"}
+
+
+def test_a_lone_target_is_ejected_without_tokens_too() -> None:
+    """No other target was kept from answering, so its failures count though the budget is empty."""
+    crowd = lone()
+    for _ in range(5):
+        spend(crowd)
+        crowd.ask({"a/x": BAD})
+    assert crowd.status("a/x") == "EJECTED"
 
 
 def test_failing_differently_counts() -> None:
