@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from router.adapters.base import Upstream
@@ -25,6 +25,7 @@ from router.config.models import (
 )
 from router.config.names import SEGMENTS
 from router.config.units import MAX_DURATION_S
+from router.core.bounds import Most, excesses, worst_case
 from router.core.failure import FallbackList
 from router.core.merge import combine
 from router.core.select import Strategy
@@ -115,8 +116,9 @@ class _Compiler:
             self._aliases.update(dict.fromkeys(model.aliases or (), name))
         patterns = sorted((name for name in models if "*" in name), key=lambda name: (-len(name), name))
         routes = {name: self._route(name, providers) for name in models}
-        for route in routes.values():
+        for name, route in routes.items():
             self._warn_of_travelling_force(route)
+            self._check_worst_case(name, route)
         wildcards = tuple(
             Wildcard(name.partition("*")[0], name.partition("*")[2], routes.pop(name)) for name in patterns
         )
@@ -263,7 +265,7 @@ class _Compiler:
         groups = [asked]
         lists: dict[FallbackList, tuple[int, ...]] = {}
         if written is None:
-            return Route(groups=(asked,))
+            return _with_worst_case(Route(groups=(asked,)))
         places: dict[str, int] = {}
         for which in FallbackList:
             indexes = []
@@ -284,7 +286,28 @@ class _Compiler:
             )
         else:
             lists[overflow] = tuple(i for i in lists[overflow] if _larger(groups[i], asked, unknown=True))
-        return Route(groups=tuple(groups), lists={key: value for key, value in lists.items() if value})
+        kept = {key: value for key, value in lists.items() if value}
+        return _with_worst_case(Route(groups=tuple(groups), lists=kept))
+
+    def _check_worst_case(self, name: str, route: Route) -> None:
+        """Report each limit of `worst_case` that *route* may go beyond."""
+        layers = [self._config, self._config.models[name]]
+        written = nested(layers, "worst_case")
+        if not written or route.worst is None:
+            return
+        limits = {key: setting(written, key, None) for key in ("max_attempts", "max_seconds", "max_cost")}
+        for excess in excesses(route.worst, Most(*limits.values())):
+            own = self._config.models[name].worst_case
+            path: Path = ("worst_case", excess.limit)
+            if own is not None and getattr(own, excess.limit) is not None:
+                path = ("models", name, *path)
+            self.diagnostics.add(
+                "worst-case",
+                self._locate(path),
+                f"a request asked of `{shorten(name)}` may come to {excess.found}",
+                path=path,
+                hint=f"lower what it may come to, or raise `{excess.limit}` above {limits[excess.limit]:g}",
+            )
 
     def _find(self, name: str, providers: Mapping[str, Provider]) -> Group | None:
         """The group for a fallback entry, as ``Plan.find`` resolves a caller's model name."""
@@ -323,6 +346,10 @@ class _Compiler:
         }
         # Not orjson: a param may be an integer of more than 64 bits.
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _with_worst_case(route: Route) -> Route:
+    return replace(route, worst=worst_case(route))
 
 
 def _larger(group: Group, asked: Group, *, unknown: bool) -> bool:

@@ -533,3 +533,36 @@ def test_selection_written_wrong(settings: dict[str, Any], words: str) -> None:
     )
     (finding,) = load_text(text).diagnostics
     assert words in str(finding)
+
+
+# --- the worst case
+
+
+def test_every_route_knows_its_worst_case() -> None:
+    """Named groups, aliases and wildcards alike."""
+    made = plan(
+        models={
+            "g": {"targets": ["local/m"], "retries": 1, "fallbacks": ["spare"], "aliases": ["h"]},
+            "spare": {"targets": ["local/n"], "retries": 2},
+            "local/*": {"targets": ["local/*"], "retries": 0},
+        },
+        defaults={"timeout": "30s"},
+    )
+    for name, attempts in (("g", 5), ("h", 5), ("spare", 3), ("local/any", 1)):
+        route = made.find(name)
+        assert route is not None
+        assert route.worst is not None
+        assert (route.worst.attempts, route.worst.seconds) == (attempts, 30.0)
+
+
+def test_a_worst_case_beyond_its_limit_is_an_error() -> None:
+    """At the group key by key before the root; `null` there sets no limit."""
+    models: dict[str, Any] = {"g": {"targets": ["local/m"], "retries": 3}}
+    with pytest.raises(ConfigError, match="`g` may come to 4 attempts"):
+        plan(models=models, worst_case={"max_attempts": 3, "max_seconds": 300})
+    models["g"]["worst_case"] = {"max_attempts": 4}
+    assert plan(models=models, worst_case={"max_attempts": 3, "max_seconds": 300}).names == ("g",)
+    with pytest.raises(ConfigError, match="`g` may come to 300 seconds"):
+        plan(models=models, worst_case={"max_attempts": 3, "max_seconds": "299s"})
+    models["g"]["worst_case"] = None
+    assert plan(models=models, worst_case={"max_attempts": 3}).names == ("g",)

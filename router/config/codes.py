@@ -191,6 +191,12 @@ CODES: dict[str, Code] = {
         "The one with the longest literal part wins; here neither is longer.",
         "Make one of them more specific.",
     ),
+    "worst-case": Code(
+        "A request may come to more than `worst_case` allows",
+        "What is declared as the most must hold whatever upstreams do: retries, fallbacks and waits add up.",
+        "Lower retries, timeouts, fallbacks or bounds, or raise the limit; for `max_cost` declare what the "
+        "finding says is missing.",
+    ),
     "unmet-require": Code(
         "No target of a group has the tags that it requires",
         "The group itself can serve nothing; its fallbacks alone could.",

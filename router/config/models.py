@@ -44,6 +44,7 @@ from router.config.policies import (
     StreamConfig,
 )
 from router.config.traits import Affinity, PriceConfig, SupportsConfig, Tags
+from router.config.worst import WorstCaseConfig
 
 __all__ = [
     "BackoffConfig",
@@ -61,6 +62,7 @@ __all__ = [
     "StreamConfig",
     "SupportsConfig",
     "TargetConfig",
+    "WorstCaseConfig",
 ]
 
 if TYPE_CHECKING:
@@ -209,6 +211,11 @@ class GroupConfig(PolicySettings):
     aliases: SwitchableNames | None = optional(
         "Aliases", "Further names of this group; `false` is none.", examples=[["gemma"]]
     )
+    worst_case: WorstCaseConfig | None = optional(
+        "Worst case",
+        "What one request asked of this group may come to at most; key by key before the file's own.",
+        examples=[{"max_attempts": 6, "max_seconds": 120}],
+    )
     profile: StrictStr | None = optional("Profile", "The name of an entry of `profiles`.", examples=["batch"])
 
     @model_validator(mode="before")
@@ -342,6 +349,11 @@ class RouterConfig(Settings):
         description="Model groups by the name that callers put into `model`; `*` makes a wildcard.",
         examples=[{"gemma-3": "bytez/google/gemma-3-4b-it"}],
         json_schema_extra={"default": {}},
+    )
+    worst_case: WorstCaseConfig | None = optional(
+        "Worst case",
+        "What one request may come to at most, for every group.",
+        examples=[{"max_attempts": 6, "max_seconds": 120}],
     )
     callers: Annotated[tuple[CallerConfig, ...], Field(strict=False)] | None = optional(
         "Callers",

@@ -16,6 +16,7 @@ from router.core.select import Strategy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from router.core.bounds import WorstCase
     from router.core.failure import FailureClass, FallbackList
     from router.core.traits import Capability, Price
 
@@ -194,10 +195,12 @@ class Route:
     Attributes:
         groups: the asked group first, then every group that any list names, each once.
         lists: for each fallback list the indexes into ``groups``, in order.
+        worst: what one request may come to at most; None: not computed.
     """
 
     groups: tuple[Group, ...]
     lists: Mapping[FallbackList, tuple[int, ...]] = field(default_factory=dict)
+    worst: WorstCase | None = None
 
     @property
     def asked(self) -> Group:
