@@ -28,6 +28,7 @@ PROBES = (
     outage.steady,
     outage.recovery,
     deadlines.hanging,
+    deadlines.overshoot,
     deadlines.retry_after,
     leaks.many_routers,
     selection.retries_in_the_body,

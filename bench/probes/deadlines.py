@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 import time
 from typing import TYPE_CHECKING, Any
 
 from bench.probes.base import Row, at_most, group, succeeded
-from tests.faults.server import FaultServer, healthy, in_turn, open_router, provider, whole
-from tests.library.upstream import SSE, drip, framed, raw
+from router import RouterError, RouterOptions
+from tests.faults.server import MESSAGES, FaultServer, healthy, in_turn, open_router, provider, whole
+from tests.library.upstream import SSE, drip, framed, http, raw
 
 if TYPE_CHECKING:
+    from router import Router
     from tests.faults.server import Fault
+
+SLOW: dict[str, Fault] = {
+    "silent": raw(b"", end="hang"),
+    "dripping-headers": drip(b"", b"H"),
+    "half-headers": raw(b"HTTP/1.1 200 OK\r\ncontent-type: app", end="hang"),
+    "half-body": raw(http(200, b"x" * 100)[:-50], end="hang"),
+    "dripping-body": drip(SSE, framed(b": x\n")),
+    "busy": whole(429, {"error": "slow down"}, {"retry-after": "1"}),
+    "down": whole(500, {"error": "down"}),
+}
+AT_ONCE = 10
+"""More at once would measure how the machine shares its cores."""
 
 
 async def _took(fault: Fault, *, stream: bool = False, **settings: Any) -> tuple[float, bool, int]:
@@ -59,3 +75,43 @@ async def retry_after(*, quick: bool) -> list[Row]:  # noqa: ARG001 - the same e
             still <= 3.3,
         ),
     ]
+
+
+async def overshoot(*, quick: bool) -> list[Row]:
+    """Seeded mixes of slow and failing targets, each request with a deadline of 100 to 400 ms."""
+    many = 200 if quick else 1000
+    late: list[float] = []
+    groups = {
+        f"g{number}": group(*(f"p/{name}" for name in _mix(number)), retries=number % 4)
+        for number in range(40)
+    }
+    with FaultServer(SLOW) as server:
+        async with open_router({"p": provider(server.url)}, groups, {"ejection": False}) as router:
+            for begin in range(0, many, AT_ONCE):
+                late += await asyncio.gather(
+                    *(_late_s(router, seed) for seed in range(begin, begin + AT_ONCE))
+                )
+    late.sort()
+    p99, worst = late[int(len(late) * 0.99) - 1] * 1000, late[-1] * 1000
+    note = f" (worst {worst:.1f} ms)"
+    return [at_most(f"{many} deadlines over seven slow faults: overshoot, p99", p99, 50, " ms", note)]
+
+
+def _mix(seed: int) -> list[str]:
+    rng = random.Random(seed)  # noqa: S311 - cases, not secrets
+    return rng.sample(sorted(SLOW), rng.randint(1, 3))
+
+
+async def _late_s(router: Router, seed: int) -> float:
+    """Seconds between a request's deadline and its error; 0 when it ended before."""
+    rng = random.Random(seed)  # noqa: S311 - cases, not secrets
+    timeout_s = rng.uniform(0.1, 0.4)
+    stream = rng.random() < 0.5
+    began = time.monotonic()
+    try:
+        await router.acompletion(
+            f"g{seed % 40}", MESSAGES, stream=stream, router=RouterOptions(timeout=timeout_s)
+        )
+    except RouterError:
+        return max(0.0, time.monotonic() - began - timeout_s)
+    raise AssertionError("a slow fault was taken for an answer")

@@ -15,7 +15,16 @@ from bench.probes.base import Row
 
 ROOT = Path(__file__).parents[2]
 # The steady outage and the random cancels take their time; the rest is quick.
-GROUPS = ["selection", "outage.bursts", "outage.recovery", "deadlines.hanging", "replies", "streams", "leaks"]
+GROUPS = [
+    "selection",
+    "outage.bursts",
+    "outage.recovery",
+    "deadlines.hanging",
+    "deadlines.overshoot",
+    "replies",
+    "streams",
+    "leaks",
+]
 
 
 def run(*options: str) -> tuple[int, str]:
