@@ -47,9 +47,10 @@ test: check
 	$(BIN)/coverage report --fail-under 95 --skip-covered --skip-empty
 	$(BIN)/coverage report --fail-under 100 --include 'router/core/*' --show-missing
 
-# What happens on a bad day, measured over sockets: a table with a goal for each row (two minutes).
+# What happens on a bad day, measured over sockets: a table with a goal for each row (three minutes).
+# LITELLM=/path/to/python, one that has litellm, measures it beside (ten minutes more).
 probes: install
-	$(BIN)/python -m bench.probes
+	$(BIN)/python -m bench.probes $(if $(LITELLM),--litellm $(LITELLM))
 
 # Each property against a version of the core that breaks it.
 mutants: install

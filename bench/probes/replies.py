@@ -38,7 +38,8 @@ async def bad_replies(*, quick: bool) -> list[Row]:  # noqa: ARG001 - the same e
     ]
 
 
-def _bomb(mebibytes: int) -> bytes:
+def bomb_message(mebibytes: int) -> bytes:
+    """A reply whose body unpacks to so many MiB of blanks."""
     packed = io.BytesIO()
     with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=9) as out:
         for _ in range(mebibytes):
@@ -50,7 +51,7 @@ async def bomb(*, quick: bool) -> list[Row]:  # noqa: ARG001 - the same either w
     """A gzip bomb of 200 MiB in a reply."""
     settings: dict[str, Any] = {"retries": 0}
     rows = []
-    with FaultServer({"healthy": healthy, "bomb": raw(_bomb(200))}) as server:
+    with FaultServer({"healthy": healthy, "bomb": raw(bomb_message(200))}) as server:
         async with open_router(
             {"p": provider(server.url)}, {"g": group("p/bomb", **settings), "h": group("p/healthy")}
         ) as router:

@@ -63,5 +63,6 @@ def test_missed_goal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
         return [Row("p", "0 fail", "3 of 3 fail", ok=False)]
 
     monkeypatch.setattr(probes, "PROBES", (missed,))
+    monkeypatch.setattr(probes, "interpreter", lambda _said: None)
     assert probes.main(["--quick"]) == 1
     assert "| p | 0 fail | 3 of 3 fail | not installed | NO |" in capsys.readouterr().out
