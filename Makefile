@@ -11,7 +11,9 @@ export ASK
 # Many examples and many sockets: the line coverage they add is nil, and tracing would triple their time.
 UNTRACED := tests/property tests/faults tests/core/test_chain_properties.py tests/core/test_chain_end_properties.py
 
-.PHONY: demo serve test check schema probes mutants clean install
+NODE := tests/clients/node/node_modules/.installed
+
+.PHONY: demo serve test check schema probes mutants clean install node
 .DELETE_ON_ERROR:
 
 install: $(VENV)/.installed
@@ -38,8 +40,15 @@ schema: install
 	$(BIN)/python -m router.config.schema > schemas/router.schema.json
 	$(BIN)/python -m router.tools.reference docs
 
+# Clients for node, where node is: without it their tests are skipped, and counted.
+node: $(if $(shell command -v npm),$(NODE))
+
+$(NODE): tests/clients/node/package.json
+	cd tests/clients/node && npm install --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error
+	touch $@
+
 # Skips are counted and named at the end; ROUTER_TEST_ALL=1 turns each into a failure.
-test: check
+test: check node
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal $(UNTRACED)
 	$(BIN)/coverage run -m pytest --numprocesses 4 --dist worksteal $(UNTRACED:%=--ignore %)
@@ -57,4 +66,4 @@ mutants: install
 	$(BIN)/python tests/property/run_mutants.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build tests/clients/node/node_modules
