@@ -131,13 +131,13 @@ def test_wildcard_callers_cannot_make_a_listed_target_forgotten() -> None:
 
 
 def test_everything_stays_bounded_over_many_requests() -> None:
-    """100,000 random requests, a third for models of a wildcard, leave no more behind than a few do."""
+    """20,000 random requests, a third for models of a wildcard, leave no more behind than a few do."""
     draw = random.Random(5)
     crowd = Crowd([group("a/x", "b/y", retries=Retries(max=1)), group("c/z", name="c/*", retries=NEVER)])
     kinds: list[FailureClass | None] = [*[None] * 12, *FailureClass]
-    for number in range(100_000):
+    for number in range(20_000):
         crowd.now += draw.expovariate(20)
-        if number % 1000 == 0:
+        if number % 200 == 0:
             crowd.groups = [crowd.groups[0], group(f"c/{number}", name="c/*", retries=NEVER)]
             crowd.__post_init__()
         chain = crowd.arrive(asked=draw.choice((0, 0, 1))).chain
@@ -150,7 +150,7 @@ def test_everything_stays_bounded_over_many_requests() -> None:
             if any(isinstance(action, SetTimer) for action in actions):
                 happens = Cancelled()
     shared = crowd.shared
-    assert shared.requests == 100_000
+    assert shared.requests == 20_000
     assert len(shared.health) == 102
     assert set(shared.credentials) <= {"env:a", "env:b", "env:c"}
     assert set(shared.budgets) == {"asked", "c/*"}

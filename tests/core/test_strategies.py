@@ -70,9 +70,10 @@ def test_the_busiest_alone_is_never_asked(counts: list[int], u: float) -> None:
 @given(weights=st.lists(st.integers(1, 9), min_size=2, max_size=4))
 def test_idle_targets_share_by_weight(weights: list[int]) -> None:
     """Without anything in flight the first drawn is asked: over all u exactly the weights' shares."""
-    picks = Counter(_least(_targets(*weights), Loads(), u) for u in EVENLY)
+    evenly = EVENLY[:: len(EVENLY) // 500]
+    picks = Counter(_least(_targets(*weights), Loads(), u) for u in evenly)
     for index, weight in enumerate(weights):
-        assert picks[index] / len(EVENLY) == pytest.approx(weight / sum(weights), abs=0.001)
+        assert picks[index] / len(evenly) == pytest.approx(weight / sum(weights), abs=2 / len(evenly))
 
 
 def test_busy_targets_hold_by_weight() -> None:
