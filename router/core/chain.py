@@ -9,6 +9,7 @@ Invariants (each a test in tests/core):
 * no target of a group is used twice while an eligible, ready, untried one of that group is left;
 * after the first content no further attempt starts;
 * every attempt and every wait ends by the deadline, and no attempt starts within its last 50 ms;
+* of several attempts in flight at once (``core.hedge``) one delivers, and the others are cancelled;
 * an ejected target is asked only as its one trial, or as one panic attempt when nothing is ready.
 """
 
@@ -18,7 +19,6 @@ from typing import TYPE_CHECKING, assert_never
 
 from router.core.events import (
     Action,
-    Cancel,
     Cancelled,
     Ended,
     Event,
@@ -27,10 +27,10 @@ from router.core.events import (
     Started,
     TimerFired,
 )
-from router.core.failure import RULES, Failure, FailureClass
+from router.core.failure import RULES, Failure
+from router.core.hedge import armed, fire, go_on, withdraw
 from router.core.learn import (
     close,
-    end_trials,
     forget_stale_trials,
     learn_failure,
     learn_first_content,
@@ -78,7 +78,7 @@ def step(
             attempt = _in_flight(chain, event.attempt, Phase.OPEN)
             learn_first_content(moment, attempt)
             chain.phase = Phase.COMMITTED
-            return ()
+            return withdraw(moment, attempt)
         case TimerFired():
             return _fire(moment, event)
         case Cancelled():
@@ -96,7 +96,7 @@ def _start(m: Moment) -> tuple[Action, ...]:
     m.shared.requests += 1
     chain.serial = m.shared.requests
     m.shared.budget(chain.route.asked).request(m.now)
-    return settled(m, advance(m, None))
+    return settled(m, armed(m, advance(m, None)))
 
 
 def _end(m: Moment, attempt: Attempt, failure: Failure | None) -> tuple[Action, ...]:
@@ -106,33 +106,31 @@ def _end(m: Moment, attempt: Attempt, failure: Failure | None) -> tuple[Action, 
     if failure is None:
         learn_success(m, attempt)
         chain.phase = Phase.DONE
-        return settled(m, (Finish(attempt.number),))
+        return settled(m, (*withdraw(m, attempt), Finish(attempt.number)))
     learn_failure(m, attempt, failure)
     if chain.phase is Phase.COMMITTED:
         return settled(m, give_up(chain))
-    return settled(m, advance(m, RULES[failure.kind]))
+    return settled(m, go_on(m, RULES[failure.kind]))
 
 
 def _fire(m: Moment, event: TimerFired) -> tuple[Action, ...]:
+    if event.timer in m.chain.hedges and m.chain.phase is not Phase.DONE:
+        return fire(m, event.timer)
     pending = m.chain.pending
     if pending is None or pending.timer != event.timer:
         raise IllegalEvent(f"TimerFired({event.timer}) while waiting for {pending}")
     m.chain.pending = None
-    return settled(m, resume(m, pending))
+    return settled(m, armed(m, resume(m, pending)))
 
 
 def _cancel(m: Moment) -> tuple[Action, ...]:
     chain = m.chain
     if chain.phase is Phase.DONE:
         raise IllegalEvent("Cancelled after the end")
-    live = [attempt for attempt in chain.attempts if attempt.ended is None]
-    for attempt in live:
-        close(m, attempt, Failure(kind=FailureClass.CANCELLED))
-        forget_stale_trials(m, attempt)
-        end_trials(m, attempt)
+    cancels = withdraw(m)
     chain.phase = Phase.DONE
     chain.pending = None
-    return settled(m, tuple(Cancel(attempt.number) for attempt in live))
+    return settled(m, cancels)
 
 
 def _in_flight(chain: Chain, number: int, *phases: Phase) -> Attempt:

@@ -30,7 +30,7 @@ def learn_success(m: Moment, attempt: Attempt) -> None:
     target = m.chain.target_of(attempt)
     m.shared.health_of(m.chain.route.groups[attempt.group], target).succeed(attempt.started, m.now)
     if m.chain.phase is Phase.OPEN:  # Else its first content was what counts.
-        m.shared.loads.answered(target.id, m.now - attempt.started, m.now)
+        _learn_time(m, attempt)
     credential = m.shared.credentials.get(m.plan.credential(target))
     if credential is not None:
         credential.succeed(attempt.started, m.now)
@@ -39,9 +39,27 @@ def learn_success(m: Moment, attempt: Attempt) -> None:
 
 def learn_first_content(m: Moment, attempt: Attempt) -> None:
     """How long a streamed attempt took to its first content."""
-    target = m.chain.target_of(attempt)
-    m.shared.health_of(m.chain.route.groups[attempt.group], target)  # Keeps a wildcard's model in memory.
-    m.shared.loads.answered(target.id, m.now - attempt.started, m.now)
+    _learn_time(m, attempt)
+
+
+def learn_outpaced(m: Moment, attempt: Attempt) -> None:
+    """One that began later answered first: the attempt would have taken at least as long as it ran.
+
+    Else a target that hangs would stay one that was never observed, and p95 would only see the fast.
+    """
+    known = m.shared.loads.speed(m.chain.target_of(attempt).id, m.now)
+    _learn_time(m, attempt, slower=known is None or known < m.now - attempt.started)
+
+
+def _learn_time(m: Moment, attempt: Attempt, *, slower: bool = True) -> None:
+    """How long an attempt took; *slower* False: for its target that says nothing new."""
+    group, target = m.chain.route.groups[attempt.group], m.chain.target_of(attempt)
+    seconds = m.now - attempt.started
+    m.shared.health_of(group, target)  # Keeps a wildcard's model in memory.
+    if slower:
+        m.shared.loads.answered(target.id, seconds, m.now)
+    if group.hedge is not None and group.hedge.after_s is None:
+        m.shared.delays.add(group.name, seconds, stream=m.chain.stream)
 
 
 def learn_failure(m: Moment, attempt: Attempt, failure: Failure) -> None:
@@ -49,6 +67,7 @@ def learn_failure(m: Moment, attempt: Attempt, failure: Failure) -> None:
     chain = m.chain
     rule = RULES[failure.kind]
     target = chain.target_of(attempt)
+    chain.failed = attempt.number
     if rule.again is Again.NEVER:
         chain.spent.add(target.id)
     if rule.other is Other.OTHER_CREDENTIAL:

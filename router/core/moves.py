@@ -16,6 +16,7 @@ from router.core.ready import (
     Moment,
     able_targets,
     affordable,
+    allowed_targets,
     cooling_until,
     ejected_until,
     needs_token,
@@ -39,7 +40,7 @@ def advance(m: Moment, rule: Rule | None) -> tuple[Action, ...]:
     chain.unpaid = False
     if len(chain.attempts) >= chain.route.asked.max_attempts:
         return give_up(chain)
-    kind = chain.attempts[-1].failure.kind if chain.attempts and chain.attempts[-1].failure else None
+    kind = _last_kind(chain)
     if not chain.in_group() or (kind is not None and may_retry(chain, kind)):
         move = _within_group(m, _reach(chain, rule))
         if move is not None:
@@ -59,16 +60,29 @@ def resume(m: Moment, pending: Pending) -> tuple[Action, ...]:
     target = chain.current().targets[pending.target]
     if left_s(chain, chain.group, m.now) < MIN_ATTEMPT_S:  # The driver was late; the wait had left enough.
         return give_up(chain)
-    last = chain.attempts[-1].failure if chain.attempts else None
-    rule = RULES[last.kind] if last is not None else None
-    untried = _untried(m, _allowed(chain, _reach(chain, rule)))
+    kind = _last_kind(chain)
+    rule = RULES[kind] if kind is not None else None
+    untried = _untried(m, allowed_targets(chain, _reach(chain, rule)))
     if untried:
-        return (_send(m, choose(m, untried), wait_s=waited_s),)
+        return (send(m, choose(m, untried), wait_s=waited_s),)
     if status(m, target) in (Status.READY, Status.TRIAL) and affordable(m, target):
-        return (_send(m, pending.target, wait_s=waited_s),)
+        return (send(m, pending.target, wait_s=waited_s),)
     if not chain.attempts:  # Nothing was asked yet: any group may have become ready during the wait.
         chain.group, chain.visited = 0, [0]
     return advance(m, rule)
+
+
+def beside(m: Moment, rule: Rule) -> tuple[Action, ...]:
+    """After a failure, while others are in flight: an untried target at once, else nothing yet."""
+    chain = m.chain
+    chain.unpaid = False
+    kind = _last_kind(chain)
+    if len(chain.attempts) >= chain.route.asked.max_attempts or kind is None or not may_retry(chain, kind):
+        return ()
+    if left_s(chain, chain.group, m.now) < MIN_ATTEMPT_S:
+        return ()
+    untried = _untried(m, allowed_targets(chain, rule.other))
+    return (send(m, choose(m, untried)),) if untried else ()
 
 
 def give_up(chain: Chain, retry_after_s: float | None = None) -> tuple[Action, ...]:
@@ -77,10 +91,15 @@ def give_up(chain: Chain, retry_after_s: float | None = None) -> tuple[Action, .
     return (GiveUp(retry_after_s),)
 
 
+def _last_kind(chain: Chain) -> FailureClass | None:
+    last = chain.last_failed()
+    return None if last is None or last.failure is None else last.failure.kind
+
+
 def may_retry(chain: Chain, kind: FailureClass) -> bool:
-    """Whether the group's retries allow another attempt after a failure of *kind*."""
+    """Whether the group's retries allow another attempt after a failure of *kind*; hedges are none."""
     retries = chain.current().retries
-    if len(chain.in_group()) > retries.max:
+    if chain.rounds() > retries.max:
         return False
     return retries.only is None or kind in retries.only
 
@@ -93,10 +112,10 @@ def _within_group(m: Moment, other: Other) -> Send | SetTimer | None:
     chain = m.chain
     if left_s(chain, chain.group, m.now) < MIN_ATTEMPT_S:
         return None
-    allowed = _allowed(chain, other)
+    allowed = allowed_targets(chain, other)
     untried = _untried(m, allowed)
     if untried:
-        return _send(m, choose(m, untried))
+        return send(m, choose(m, untried))
     return _wait(m, allowed)
 
 
@@ -118,18 +137,6 @@ def _untried(m: Moment, allowed: set[int]) -> list[int]:
     return paid
 
 
-def _allowed(chain: Chain, other: Other) -> set[int]:
-    """The targets of the group, tried or not, that a failure whose rule says *other* may move to."""
-    if other is Other.NONE:
-        return set()
-    able = able_targets(chain, chain.group)  # Refused credentials are left out there.
-    if other is Other.LARGER_WINDOW:
-        targets = chain.current().targets
-        # An unknown window, on either side, is not "larger".
-        return {i for i in able if chain.floor is not None and targets[i].context_window is not None}
-    return set(able)
-
-
 def _wait(m: Moment, allowed: set[int]) -> SetTimer | None:
     """Wait for the first target in *allowed* that may be asked in time; None when none may.
 
@@ -138,7 +145,7 @@ def _wait(m: Moment, allowed: set[int]) -> SetTimer | None:
     chain = m.chain
     retries = chain.current().retries
     targets = chain.current().targets
-    pause = m.now + backoff(len(chain.in_group()) or 1, retries.base_s, retries.cap_s, m.u)
+    pause = m.now + backoff(chain.rounds() or 1, retries.base_s, retries.cap_s, m.u)
     latest = {attempt.target: attempt for attempt in chain.in_group()}
     times = []
     for index in allowed:
@@ -210,7 +217,7 @@ def _panic(m: Moment) -> tuple[Action, ...]:
         return give_up(chain)
     ejected = [index for index in able if status(m, targets[index]) is Status.EJECTED]
     if ejected:
-        return (_send(m, min(ejected, key=lambda index: (ejected_until(m, targets[index]), index))),)
+        return (send(m, min(ejected, key=lambda index: (ejected_until(m, targets[index]), index))),)
     cooling = [cooling_until(m, targets[index]) for index in able]
     return give_up(chain, min(cooling) - m.now if cooling else None)
 
@@ -218,13 +225,19 @@ def _panic(m: Moment) -> tuple[Action, ...]:
 # --- sending
 
 
-def _send(m: Moment, index: int, *, wait_s: float = 0.0) -> Send:
+def send(m: Moment, index: int, *, wait_s: float = 0.0, hedge: bool = False) -> Send:
+    """Start an attempt on the target *index* of the group being tried; a token is there if it needs one."""
     chain, group = m.chain, m.chain.current()
     target = group.targets[index]
-    if needs_token(m, target):
+    if hedge or needs_token(m, target):
         m.shared.budget(chain.route.asked).take(m.now)
     attempt = Attempt(
-        number=len(chain.attempts) + 1, group=chain.group, target=index, started=m.now, wait_s=wait_s
+        number=len(chain.attempts) + 1,
+        group=chain.group,
+        target=index,
+        started=m.now,
+        wait_s=wait_s,
+        hedge=hedge,
     )
     chain.attempts.append(attempt)
     m.shared.loads.begin(target.id)

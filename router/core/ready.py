@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from router.core.failure import Other
 from router.core.health import Status
 
 if TYPE_CHECKING:
@@ -54,6 +55,18 @@ def able_targets(chain: Chain, group: int, but: str = "") -> list[int]:
         and target.provider not in chain.refused
         and (chain.floor is None or target.context_window is None or target.context_window > chain.floor)
     ]
+
+
+def allowed_targets(chain: Chain, other: Other) -> set[int]:
+    """The targets of the group, tried or not, that a failure whose rule says *other* may move to."""
+    if other is Other.NONE:
+        return set()
+    able = able_targets(chain, chain.group)  # Refused credentials are left out there.
+    if other is Other.LARGER_WINDOW:
+        targets = chain.current().targets
+        # An unknown window, on either side, is not "larger".
+        return {i for i in able if chain.floor is not None and targets[i].context_window is not None}
+    return set(able)
 
 
 def affordable(m: Moment, target: Target) -> bool:

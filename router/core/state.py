@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from router.core.budget import Budget
+from router.core.delays import Delays
 from router.core.failure import FallbackList
 from router.core.health import Health
 from router.core.loads import Loads
@@ -39,6 +40,7 @@ class Attempt:
     Attributes:
         wait_s: seconds waited on purpose before it.
         trial, key_trial: whether it tries out an ejected target, or credential.
+        hedge: whether it started only because another had not answered yet.
         ended: None while it is in flight.
         failure: why it failed; None while in flight and when it answered.
     """
@@ -50,6 +52,7 @@ class Attempt:
     wait_s: float = 0.0
     trial: bool = False
     key_trial: bool = False
+    hedge: bool = False
     ended: float | None = None
     failure: Failure | None = None
 
@@ -81,6 +84,8 @@ class Chain:
         visited: indexes of the groups entered so far.
         pending: the attempt that waits for its timer, if any.
         timers: how many timers were set.
+        hedges: timers of hedges that have not fired, each with the attempt it was set beside.
+        failed: number of the attempt that failed last; 0: none has.
         spent: ids of targets that failed in a way that is never asked again.
         refused: credentials that were refused.
         unpaid: whether the latest move left out an untried target for want of a token.
@@ -101,6 +106,8 @@ class Chain:
     visited: list[int] = field(default_factory=list)
     pending: Pending | None = None
     timers: int = 0
+    hedges: dict[int, int] = field(default_factory=dict)
+    failed: int = 0
     spent: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     unpaid: bool = False
@@ -122,6 +129,14 @@ class Chain:
         """The attempts of the group being tried."""
         return [attempt for attempt in self.attempts if attempt.group == self.group]
 
+    def rounds(self) -> int:
+        """How many attempts of the group being tried count for ``retries``: all but hedges."""
+        return sum(not attempt.hedge for attempt in self.in_group())
+
+    def last_failed(self) -> Attempt | None:
+        """The attempt that failed last; None: none has."""
+        return self.attempts[self.failed - 1] if self.failed else None
+
 
 @dataclass(slots=True)
 class Shared:
@@ -134,6 +149,7 @@ class Shared:
         credentials: the health of credentials, by label.
         budgets: retry budgets, by the name of the asked group.
         loads: attempts in flight and speeds, by target id.
+        delays: how long answers took, for hedges that are due by what was learned.
         wild: ids in ``health`` and speeds that a wildcard made, the least recently asked first.
     """
 
@@ -143,6 +159,7 @@ class Shared:
     credentials: dict[str, Health] = field(default_factory=dict)
     budgets: dict[str, Budget] = field(default_factory=dict)
     loads: Loads = field(default_factory=Loads)
+    delays: Delays = field(default_factory=Delays)
     wild: dict[str, None] = field(default_factory=dict)
 
     def health_of(self, group: Group, target: Target) -> Health:

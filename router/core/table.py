@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from router.core.bounds import WorstCase
+    from router.core.delays import Hedge
     from router.core.failure import FailureClass, FallbackList
     from router.core.traits import Capability, Price
 
@@ -155,6 +156,7 @@ class Group:
         idle_s: longest silence inside a stream after its first content; None: no limit.
         stream_timeout_s: a whole stream from the request's start; None: no limit.
         ejection: when its targets are set aside for failing; None: never.
+        hedge: when another attempt starts beside one that has not answered; None: never.
         strategy: how targets of one tier share the requests.
         affinity: what keeps requests on one target: ``user``, ``caller``, ``header:name`` in lower
             case; None: nothing does.
@@ -172,6 +174,7 @@ class Group:
     idle_s: float | None = 60.0
     stream_timeout_s: float | None = None
     ejection: Ejection | None = field(default_factory=Ejection)
+    hedge: Hedge | None = None
     strategy: Strategy = Strategy.WEIGHTED
     affinity: str | None = None
     require: frozenset[str] = frozenset()

@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from router.core.events import Cancel, Cancelled, Event, Finish, GiveUp, Send, Started
+from router.core.events import Cancelled, Event, Finish, GiveUp, Send, Started
 from router.core.failure import Failure, FailureClass, FallbackList
-from router.core.state import Chain, Phase, Shared
+from router.core.state import Chain, Shared
 from router.core.table import Group, Plan, Retries, Route
 from tests.core.world import Reply, World, group, providers_of
 
@@ -118,14 +118,14 @@ class Crowd:
         order = len(queue)
         while queue:
             self.now, _, one, happens = heapq.heappop(queue)
-            if one.chain.phase is Phase.DONE:
+            if one.is_over():
                 continue
             self._happen(one, happens, look)
-            if isinstance(one.actions[-1][1], Finish | GiveUp | Cancel):
+            if one.is_over():
                 continue
-            for _, action in one.actions[-1:]:
-                key = (id(one), len(one.chain.attempts))
-                if isinstance(action, Send) and key not in replies:
+            for _, action in one.of(Send)[-1:]:
+                key = (id(one), action.attempt)
+                if key not in replies:
                     name = one.asked(action)
                     replies[key] = weather[name][calls[name] % len(weather[name])]
                     calls[name] += 1

@@ -151,6 +151,7 @@ def standings(
     found = {}
     for item in (one for entered in chain.route.groups for one in entered.targets):
         own, key = shared.health.get(item.id), shared.credentials.get(plan.credential(item))
+        hedged = bool(sent and sent_to and sent.hedge and sent_to.id == item.id)
         mine = bool(sent and sent_to and sent.trial and sent_to.id == item.id)
         ours = bool(sent and sent_to and sent.key_trial and plan.credential(sent_to) == plan.credential(item))
         parts = [(part, yours) for part, yours in ((own, mine), (key, ours)) if part is not None]
@@ -167,7 +168,7 @@ def standings(
             status=status,
             cool_s=max([part.cooling_until - now for part, _ in parts], default=-math.inf),
             ejected_s=max([part.ejected_until - now for part, _ in parts], default=-math.inf),
-            free=not before or status == "trial" or not again,
+            free=not hedged and (not before or status == "trial" or not again),
             tokens=tokens,
         )
     if sent_to and not found[sent_to.id].free:
@@ -189,6 +190,9 @@ class World:
     Attributes:
         events, actions: everything so far, each with its time.
         stood: for each action, how the targets of the chain stood when it was chosen.
+        failed: the attempts that failed, by number, in the order in which they did.
+        knew: by attempt, those of *failed* when it was sent.
+        hedges: the timers that were set for a hedge.
         draws: the values of u, one a step, over and over.
     """
 
@@ -200,6 +204,9 @@ class World:
     events: list[tuple[float, Event]] = field(default_factory=list)
     actions: list[tuple[float, Action]] = field(default_factory=list)
     stood: list[dict[str, Standing]] = field(default_factory=list, repr=False)
+    failed: list[int] = field(default_factory=list, repr=False)
+    knew: dict[int, tuple[int, ...]] = field(default_factory=dict, repr=False)
+    hedges: set[int] = field(default_factory=set, repr=False)
 
     def step(self, event: Event, *, after: float = 0.0) -> tuple[Action, ...]:
         """Tell the chain *event*, *after* seconds from now."""
@@ -207,7 +214,12 @@ class World:
         u = self.draws[len(self.events) % len(self.draws)]
         actions = step(self.plan, self.shared, self.chain, event, now=self.now, u=u)
         self.events.append((self.now, event))
+        if isinstance(event, Ended) and event.outcome is not None:
+            self.failed.append(event.attempt)
         sent = self.chain.attempts[-1] if any(isinstance(action, Send) for action in actions) else None
+        if sent is not None:
+            self.knew[sent.number] = tuple(self.failed)
+            self.hedges.update(item.timer for item in actions if isinstance(item, SetTimer))
         seen = standings(self.plan, self.shared, self.chain, self.now, sent)
         self.stood.extend(seen for _ in actions)
         self.actions.extend((self.now, action) for action in actions)
@@ -248,9 +260,8 @@ class World:
         actions = self.step(Started())
         for count in itertools.count(1):
             assert count < 1000, "the chain does not end"
-            last = actions[-1] if actions else None
-            if isinstance(last, Finish | GiveUp):
-                return last
+            if actions and isinstance(actions[-1], Finish | GiveUp):
+                return actions[-1]
             if cancel_after is not None and count >= cancel_after:
                 self.step(Cancelled())
                 return None
@@ -259,21 +270,40 @@ class World:
         raise AssertionError("unreachable")
 
     def next(self, script: Callable[[Send], Reply]) -> tuple[float, Event]:
-        """What the latest Send or SetTimer leads to next, and when."""
-        last = next(action for _, action in reversed(self.actions))
-        if isinstance(last, SetTimer):
-            return last.at, TimerFired(last.timer)
-        assert isinstance(last, Send)
-        began = self.chain.attempts[-1].started
-        reply = script(last)
+        """What happens first of all that is in flight, and when; of several at once: attempts, as sent."""
+        live = self.live()
+        due = [self._due(send, script(send)) for _, send in self.of(Send) if send.attempt in live]
+        due += [(max(timer.at, self.now), TimerFired(timer.timer)) for timer in self.timers()]
+        return min(due, key=lambda item: item[0])
+
+    def _due(self, send: Send, reply: Reply) -> tuple[float, Event]:
+        """What the attempt of *send*, which is in flight, comes to next, and when."""
+        began = self.chain.attempts[send.attempt - 1].started
         committed = self.chain.phase is Phase.COMMITTED
         content_s = reply.content_s if self.chain.stream and not committed else None
-        if content_s is not None and began + content_s <= last.until:
-            return began + content_s, FirstContent(last.attempt)
-        end, limit = began + reply.after_s, last.ends_at if committed else last.until
+        if content_s is not None and began + content_s <= send.until:
+            return began + content_s, FirstContent(send.attempt)
+        end, limit = began + reply.after_s, send.ends_at if committed else send.until
         if limit is not None and end > limit:
-            return limit, Ended(last.attempt, Failure(kind=FailureClass.TIMEOUT))
-        return max(end, self.now), Ended(last.attempt, reply.failure)
+            return limit, Ended(send.attempt, Failure(kind=FailureClass.TIMEOUT))
+        return max(end, self.now), Ended(send.attempt, reply.failure)
+
+    def is_over(self) -> bool:
+        """Whether the request has ended."""
+        return self.chain.phase is Phase.DONE
+
+    def timers(self) -> list[SetTimer]:
+        """The timers that have not fired."""
+        fired = {event.timer for _, event in self.events if isinstance(event, TimerFired)}
+        return [timer for _, timer in self.of(SetTimer) if timer.timer not in fired]
+
+    def waits(self) -> list[tuple[float, SetTimer]]:
+        """The timers of waits, each with the time it was set at."""
+        return [(at, timer) for at, timer in self.of(SetTimer) if timer.timer not in self.hedges]
+
+    def before(self, attempt: Attempt) -> list[Attempt]:
+        """The attempts known to have failed when *attempt* was sent, in the order in which they did."""
+        return [self.chain.attempts[number - 1] for number in self.knew[attempt.number]]
 
     def of(self, kind: type) -> list[tuple[float, Any]]:
         """The actions of one kind so far, each with its time."""
