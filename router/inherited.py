@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from router.core.delays import Hedge
 from router.core.health import Ejection
 from router.core.table import Retries
 from router.core.traits import Capability, Price
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from router.config.models import GroupConfig, ProviderConfig, TargetConfig
-    from router.config.policies import EjectionConfig, PolicySettings
+    from router.config.policies import PolicySettings, Switchable
 
 _MAX_BUILT_IN_RETRIES = 4
 
@@ -49,10 +50,8 @@ def tags(source: ProviderConfig | GroupConfig | TargetConfig | None) -> tuple[st
 
 
 def ejection(policies: Sequence[PolicySettings]) -> Ejection | None:
-    """None when the highest level that speaks says ``false``; a map above a ``false`` begins anew."""
-    layers: list[EjectionConfig] = []
-    for layer in nested(policies, "ejection"):
-        layers = [layer] if layer.off or (layers and layers[-1].off) else [*layers, layer]
+    """When targets are set aside; None: never."""
+    layers = _switched(policies, "ejection")
     if layers and layers[-1].off:
         return None
     built_in = Ejection()
@@ -62,6 +61,23 @@ def ejection(policies: Sequence[PolicySettings]) -> Ejection | None:
         base_s=setting(layers, "base", built_in.base_s),
         cap_s=setting(layers, "cap", built_in.cap_s),
     )
+
+
+def hedge(policies: Sequence[PolicySettings]) -> Hedge | None:
+    """When another attempt starts beside one that has not answered; None: never, as when nothing is said."""
+    layers = _switched(policies, "hedge")
+    if not layers or layers[-1].off:
+        return None
+    after = setting(layers, "after", Hedge().after_s)
+    return Hedge(after_s=None if after == "p95" else after, max=setting(layers, "max", Hedge().max))
+
+
+def _switched(policies: Sequence[PolicySettings], name: str) -> list[Switchable]:
+    """The maps under *name*, lowest first; a map above a ``false`` begins anew, and so does a ``false``."""
+    layers: list[Switchable] = []
+    for layer in nested(policies, name):
+        layers = [layer] if layer.off or (layers and layers[-1].off) else [*layers, layer]
+    return layers
 
 
 def retries(policies: Sequence[PolicySettings], targets: int) -> Retries:

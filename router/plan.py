@@ -42,7 +42,7 @@ from router.core.table import (
     concrete,
 )
 from router.core.wildcards import WildcardIndex
-from router.inherited import ejection, lacks, lowered, price, retries, tags, whole
+from router.inherited import ejection, hedge, lacks, lowered, price, retries, tags, whole
 from router.layers import Layer, Locate, ParamLayers, nested, setting, written_at
 
 _FIRST_CHUNK_S = {"bytez": 300.0}  # A cold start may take minutes.
@@ -181,6 +181,7 @@ class _Compiler:
             idle_s=setting(streams, "idle_timeout", 60.0) or None,
             stream_timeout_s=setting(streams, "timeout", None) or None,
             ejection=ejection(policies),
+            hedge=hedge(policies),
             strategy=Strategy(model.strategy or "weighted"),
             affinity=lowered(model.affinity),
             require=frozenset(model.require or ()),

@@ -95,6 +95,18 @@ def _limit(value: object) -> float | Literal[False]:
     return False if value is False else units.duration(value)
 
 
+def _delay(value: object) -> float | Literal["p95"]:
+    if value == "p95":
+        return "p95"
+    if isinstance(value, str) and not value[:1].isdigit():
+        raise units.finding("bad-value", "must be a duration or `p95`", "write `500ms`, `2s` or `p95`")
+    return units.duration(value)
+
+
+def _delay_text(value: float | Literal["p95"]) -> str:
+    return value if isinstance(value, str) else units.duration_text(value)
+
+
 def _limit_text(value: float | Literal[False]) -> str | bool:
     return False if value is False else units.duration_text(value)
 
@@ -206,6 +218,14 @@ SwitchableDuration = Annotated[
     OrFalse(),
 ]
 """Seconds, 1 ms to 24 h, or False: no limit."""
+
+HedgeDelay = Annotated[
+    float | Literal["p95"],
+    PlainValidator(_delay),
+    PlainSerializer(_delay_text),
+    _text_schema(f"^({units.DURATION_PATTERN}|p95)$", ["2s", "p95"]),
+]
+"""Seconds, 1 ms to 24 h, or learned."""
 
 
 def optional(title: str, description: str, *, default: object = None, examples: list[Any]) -> Any:

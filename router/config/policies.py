@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     Field,
@@ -17,6 +17,7 @@ from pydantic import (
 
 from router.config.fields import (
     Duration,
+    HedgeDelay,
     NullForFalse,
     OrFalse,
     Params,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS = 100
 MAX_CONSECUTIVE = 1_000
+MAX_HEDGES = 5
 
 Number = Annotated[int | float, Field(allow_inf_nan=False), WithJsonSchema({"type": "number"})]
 Count = Annotated[int, Field(ge=0, le=MAX_ATTEMPTS)]
@@ -144,10 +146,34 @@ class RetriesConfig(Settings):
         return {"max": data} if isinstance(data, int) and not isinstance(data, bool) else data
 
 
-class EjectionConfig(Settings):
-    """Setting a target aside that keeps failing. `false` never does."""
+class Switchable(Settings):
+    """A map in whose place `false` may stand; one written above a `false` begins anew."""
 
     short_form: ClassVar[dict[str, Any] | None] = {"const": False}
+    _off: bool = PrivateAttr(default=False)
+
+    @property
+    def off(self) -> bool:
+        """Whether it was written as ``false``."""
+        return self._off
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _from_false(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if data is not False:
+            return handler(data)
+        made = handler({})
+        made._off = True  # noqa: SLF001 - our own
+        return made
+
+    @model_serializer(mode="wrap")
+    def _as_false(self, handler: SerializerFunctionWrapHandler) -> Any:
+        return False if self._off else handler(self)
+
+
+class EjectionConfig(Switchable):
+    """Setting a target aside that keeps failing. `false` never does."""
+
     consecutive: Annotated[int, Field(ge=1, le=MAX_CONSECUTIVE)] | None = optional(
         "Failures in a row",
         "So many counted failures in a row, of at least two requests, eject a target.",
@@ -169,25 +195,24 @@ class EjectionConfig(Settings):
     cap: Duration | None = optional(
         "Longest ejection", "No ejection is longer, before its ± 20 %.", default="2m", examples=["1m"]
     )
-    _off: bool = PrivateAttr(default=False)
 
-    @property
-    def off(self) -> bool:
-        """Whether it was written as ``false``."""
-        return self._off
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def _from_false(cls, data: object, handler: ModelWrapValidatorHandler[EjectionConfig]) -> EjectionConfig:
-        if data is not False:
-            return handler(data)
-        made = handler({})
-        made._off = True  # noqa: SLF001 - our own
-        return made
+class HedgeConfig(Switchable):
+    """Starting another attempt beside one that has not answered yet. `false` never does."""
 
-    @model_serializer(mode="wrap")
-    def _as_false(self, handler: SerializerFunctionWrapHandler) -> Any:
-        return False if self._off else handler(self)
+    after: HedgeDelay | None = optional(
+        "Delay",
+        "How long the latest attempt may run before another starts beside it; `p95`: as long as 95 % of the "
+        "group's recent answers took (for streams: to their first content), once 20 are known.",
+        default="2s",
+        examples=["500ms", "p95"],
+    )
+    max: Annotated[int, Field(ge=1, le=MAX_HEDGES)] | None = optional(
+        "Hedges",
+        "The most of them for one request; each also takes a token of the retry budget.",
+        default=1,
+        examples=[2],
+    )
 
 
 class StreamConfig(Settings):
@@ -246,4 +271,10 @@ class PolicySettings(ParamSettings):
         "Ejection",
         "When a target that keeps failing is set aside, and for how long; `false`: never.",
         examples=[{"consecutive": 3, "base": "10s"}, False],
+    )
+    hedge: HedgeConfig | None = optional(
+        "Hedging",
+        "Another attempt of the group beside one that has not answered in time; the first answer wins, the "
+        "others are cancelled. `false`, and built in: never.",
+        examples=[{"after": "2s"}, {"after": "p95", "max": 2}, False],
     )
