@@ -280,8 +280,9 @@ class Run:
         return cost_of(stated, price, self._usage, answered.ended - answered.started)
 
     def _failures(self) -> list[Failure]:
-        """Why attempts failed, but for those that we stopped because another was faster."""
-        failures = [attempt.failure for attempt in self._chain.attempts if attempt.failure is not None]
+        """Why attempts failed, as they did, but for those that we stopped because another was faster."""
+        ended = sorted(self._chain.attempts, key=lambda attempt: attempt.ended or 0.0)
+        failures = [attempt.failure for attempt in ended if attempt.failure is not None]
         return [failure for failure in failures if failure.kind is not FailureClass.CANCELLED]
 
     def _failed(self, end: GiveUp) -> UpstreamError:
@@ -292,8 +293,9 @@ class Run:
                 f"{name!r} was not answered: every target asked for a pause", retry_after=end.retry_after_s
             )
         tried = ", ".join(f"{record.target}: {record.outcome}" for record in self.routing.attempts)
-        made = "1 attempt" if len(failures) == 1 else f"{len(failures)} attempts"
-        what = f"{made} ({tried})" if failures else "the time ran out before any attempt"
+        count = len(self.routing.attempts)
+        made = "1 attempt" if count == 1 else f"{count} attempts"
+        what = f"{made} ({tried})" if count else "the time ran out before any attempt"
         hints = [failure.hint_s for failure in failures if failure.hint_s is not None]
         return upstream_error([failure.kind for failure in failures])(
             f"{name!r} was not answered: {what}",

@@ -128,8 +128,8 @@ class UpstreamError(RouterError):
     """The chain ran and no attempt answered.
 
     Attributes:
-        status: the last upstream's HTTP status; None when none arrived.
-        target: the last target asked, ``provider/model``; None when no attempt was made.
+        status: the HTTP status of the upstream that failed last; None when none arrived.
+        target: the target that failed last, ``provider/model``; None when no attempt was made.
         attempts: every attempt in order.
         provider_message: the last upstream's words, at most 1 KiB, secrets scrubbed; "" if none.
         retry_after: seconds, the smallest any upstream asked for; None when none did.
@@ -148,11 +148,17 @@ class UpstreamError(RouterError):
     ) -> None:
         super().__init__(message)
         self.attempts = tuple(attempts)
-        last = self.attempts[-1] if self.attempts else None
+        last = max(self.attempts, key=_ended, default=None)
         self.target = last.target if last else None
         self.status = last.status if last else None
         self.provider_message = provider_message
         self.retry_after = retry_after
+
+
+def _ended(attempt: AttemptRecord) -> tuple[bool, float, int]:
+    """Orders attempts by their ends, those that were stopped for another's sake first."""
+    # To 10 µs: each of the two times is rounded.
+    return (attempt.outcome != "cancelled", round(attempt.started_s + attempt.seconds, 5), attempt.number)
 
 
 class BadRequest(UpstreamError):

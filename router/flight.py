@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from router.attempt import UpstreamCall
     from router.core.events import SetTimer
 
+_LOOK_AGAIN_S = 0.01
+
 Happened = Ended | FirstContent | TimerFired
 
 
@@ -67,21 +69,29 @@ class Flight:
     async def cancel(self, attempt: int) -> None:
         """Stop *attempt* and wait until it has let go of its connection."""
         self._waiting.pop(attempt, None)
-        task = self._tasks.pop(attempt, None)
+        task = self._tasks.get(attempt)
         if task is not None:
             await _stop([task])
+            del self._tasks[attempt]  # Not before: whoever is cancelled here lands what is still closing.
 
     async def land(self) -> None:
         """Forget the timers and stop whatever is still in flight."""
         self._timers.clear()
         self._waiting.clear()
-        tasks = list(self._tasks.values())
-        self._tasks.clear()
-        if tasks:
-            await _stop(tasks)
+        if self._tasks:
+            await _stop(list(self._tasks.values()))
+            self._tasks.clear()
 
 
 async def _stop(tasks: list[asyncio.Task[Ended | FirstContent]]) -> None:
+    left = set(tasks)
+    while left:
+        for task in left:
+            if not task.cancelling():  # Else it is closing, and must not be disturbed.
+                task.cancel()
+        # anyio takes a cancellation for one of its own when it comes just as a connection is made, and
+        # the task goes on: look again. Not gather: cancelled itself, it would cancel the tasks again.
+        _, left = await asyncio.wait(left, timeout=_LOOK_AGAIN_S)
     for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+        if not task.cancelled():
+            task.exception()  # Looked at, so that asyncio does not report it: nobody wants it any more.

@@ -17,11 +17,12 @@ class AttemptRecord:
         number: from 1.
         group: the model group it was made for.
         target: ``provider/model``.
-        outcome: ``ok`` or a failure class.
+        outcome: ``ok`` or a failure class; ``cancelled`` when another answered first, or the caller left.
         status: HTTP status; None when no response arrived.
         started_s: seconds since the request began.
         seconds: how long it took, up to its end.
         wait_s: seconds waited before it on purpose (backoff, or the upstream's hint).
+        hedge: whether it started only because another had not answered yet.
     """
 
     number: int
@@ -32,6 +33,7 @@ class AttemptRecord:
     started_s: float
     seconds: float
     wait_s: float = 0.0
+    hedge: bool = False
 
 
 @dataclass(slots=True)

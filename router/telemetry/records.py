@@ -33,6 +33,7 @@ def attempt_records(
             started_s=round(attempt.started - chain.started, 6),
             seconds=round((now if attempt.ended is None else attempt.ended) - attempt.started, 6),
             wait_s=round(attempt.wait_s, 6),
+            hedge=attempt.hedge,
         )
         for attempt in chain.attempts
     )
