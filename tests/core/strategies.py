@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import event, settings
 from hypothesis import strategies as st
 
+from router.core.delays import LEAST, Hedge
 from router.core.failure import Failure, FailureClass, FallbackList
 from router.core.table import Group, Retries
 from tests.core.world import TABLE, Reply, World, group, target, world
@@ -26,6 +27,8 @@ _POOL = [
 _INDEXES = st.integers(0, len(_POOL) - 1)
 DRAWS = st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=4)
 QUICK = (0.0, 0.02, 0.3, 1.0)
+HEDGES = st.sampled_from([None, None, Hedge(0.1), Hedge(0.3, max=2), Hedge(1.0, max=5), Hedge(after_s=None)])
+"""Half of the groups hedge; one that is to learn when knows it in ``worlds``, and may in a crowd."""
 
 
 # --- random worlds
@@ -60,6 +63,7 @@ def _groups(draw: st.DrawFn) -> Group:
         *[_POOL[index] for index in draw(st.lists(_INDEXES, min_size=1, max_size=4, unique=True))],
         retries=draw(_RETRIES),
         max_attempts=draw(st.sampled_from([8, 100, 3, 2, 1])),
+        hedge=draw(HEDGES),
         **draw(st.sampled_from(_TIMES)),
     )
 
@@ -71,7 +75,7 @@ def worlds(draw: st.DrawFn, *, streams: bool = False) -> World:
     others = list(range(1, len(groups)))
     order = draw(st.permutations(others))
     unable = draw(st.sets(st.sampled_from(_POOL).map(lambda item: item.id), max_size=3))
-    return world(
+    one = world(
         *groups,
         lists={
             FallbackList.ON_ERROR: tuple(order),
@@ -83,6 +87,9 @@ def worlds(draw: st.DrawFn, *, streams: bool = False) -> World:
         stream=streams or draw(st.booleans()),
         draws=draw(DRAWS),
     )
+    for entered in groups:
+        one.shared.delays.seconds[entered.name, one.chain.stream] = [0.2] * LEAST
+    return one
 
 
 _ENDING = [kind for kind, row in TABLE.items() if row.other == "none" and kind is not FailureClass.CANCELLED]
@@ -108,4 +115,6 @@ def play(one: World, script: Sequence[Reply], *, cancel_after: int | None = None
     event(f"end: {type(end).__name__}")
     event(f"attempts: {min(len(one.chain.attempts), 5)}{'+' * (len(one.chain.attempts) > 4)}")
     for attempt in one.chain.attempts:
-        event(f"outcome: {attempt.failure.kind if attempt.failure else 'ok'}")
+        event(
+            f"{'hedge' if attempt.hedge else 'outcome'}: {attempt.failure.kind if attempt.failure else 'ok'}"
+        )

@@ -19,7 +19,7 @@ from router.core.events import (
 )
 from router.core.failure import Failure, FailureClass, FallbackList
 from router.core.table import Retries
-from tests.core.strategies import DRAWS, KEYS, PROFILE, SCRIPTS, play, worlds
+from tests.core.strategies import DRAWS, HEDGES, KEYS, PROFILE, SCRIPTS, play, worlds
 from tests.core.world import LEAST_S, TABLE, Reply, World, group, world
 
 if TYPE_CHECKING:
@@ -55,9 +55,14 @@ def _open_to(one: World, before: Sequence[Attempt], index: int) -> set[int]:
 
 
 def _steps(one: World) -> list[tuple[list[Attempt], Attempt]]:
-    """Every attempt with those before it."""
-    attempts = one.chain.attempts
-    return [(attempts[:number], attempt) for number, attempt in enumerate(attempts)]
+    """Every attempt with those that had failed when it was sent."""
+    return [(one.before(attempt), attempt) for attempt in one.chain.attempts]
+
+
+def _tried(one: World, attempt: Attempt) -> set[int]:
+    """The targets of its group that were asked before *attempt*, whatever came of them."""
+    earlier = one.chain.attempts[: attempt.number - 1]
+    return {item.target for item in earlier if item.group == attempt.group}
 
 
 def _usable(one: World, attempt: Attempt, group: int, index: int) -> bool:
@@ -79,9 +84,8 @@ def _overflowed_in(before: Sequence[Attempt], index: int) -> bool:
     return bool(last and last.group == index and last.failure and TABLE[last.failure.kind].other == "window")
 
 
-def _overflows(one: World, number: int) -> list[Attempt]:
-    """The attempts before the given one that overflowed."""
-    before = one.chain.attempts[: number - 1]
+def _overflows(before: Sequence[Attempt]) -> list[Attempt]:
+    """Those of *before* that overflowed."""
     return [item for item in before if item.failure and TABLE[item.failure.kind].other == "window"]
 
 
@@ -91,7 +95,7 @@ def _overflows(one: World, number: int) -> list[Attempt]:
 @PROFILE
 @given(one=worlds(), script=SCRIPTS)
 def test_no_more_attempts_than_allowed(one: World, script: list[Reply]) -> None:
-    """At most max_attempts in all and retries + 1 in each group; a group is never entered again."""
+    """At most max_attempts in all and retries + 1 besides hedges in each group, none entered again."""
     play(one, script)
     sends = [send for _, send in one.of(Send)]
     assert [send.attempt for send in sends] == list(range(1, len(sends) + 1))
@@ -99,7 +103,13 @@ def test_no_more_attempts_than_allowed(one: World, script: list[Reply]) -> None:
     visits = [index for index, _ in groupby(sends, key=lambda send: send.group)]
     assert len(visits) == len(set(visits))
     for index, entered in enumerate(one.chain.route.groups):
-        assert sum(send.group == index for send in sends) <= entered.retries.max + 1
+        mine = [attempt for attempt in one.chain.attempts if attempt.group == index]
+        assert sum(not attempt.hedge for attempt in mine) <= entered.retries.max + 1
+    hedges = [attempt for attempt in one.chain.attempts if attempt.hedge]
+    for number, attempt in enumerate(hedges, 1):
+        hedging = one.chain.route.groups[attempt.group].hedge
+        assert hedging is not None
+        assert number <= hedging.max
 
 
 @PROFILE
@@ -107,16 +117,17 @@ def test_no_more_attempts_than_allowed(one: World, script: list[Reply]) -> None:
 def test_groups_come_from_the_list_of_the_last_failure(one: World, script: list[Reply]) -> None:
     """A change of group follows the asked group's own list for the failure, in its order."""
     play(one, script)
-    for last, attempt in pairwise(one.chain.attempts):
-        if last.group == attempt.group:
+    for one_before, attempt in pairwise(one.chain.attempts):
+        if one_before.group == attempt.group:
             continue
+        before = one.before(attempt)
+        last = before[-1]
         assert last.failure is not None
         fallback = TABLE[last.failure.kind].fallback
         assert fallback is not None
         listed = one.chain.route.lists[FallbackList(fallback)]
         assert attempt.group in listed
-        before = one.chain.attempts[: attempt.number - 1]
-        entered = {item.group for item in before}
+        entered = {item.group for item in one.chain.attempts[: attempt.number - 1]}
         for skipped in listed[: listed.index(attempt.group)]:
             limit_s = one.chain.route.groups[skipped].stream_timeout_s
             over = one.chain.stream and limit_s is not None and limit_s - attempt.started < LEAST_S
@@ -140,20 +151,21 @@ def test_only_targets_that_may_be_asked_are_asked(one: World, script: list[Reply
 def test_every_move_inside_a_group_is_one_its_row_allows(one: World, script: list[Reply]) -> None:
     """The last failure's row decides whether and which target of the group may follow."""
     play(one, script)
-    for last, attempt in pairwise(one.chain.attempts):
-        if last.group != attempt.group:
+    for before, attempt in _steps(one):
+        last = before[-1] if before else None
+        if last is None or last.group != attempt.group:
             continue
         assert last.failure is not None
         other = TABLE[last.failure.kind].other
         only = one.chain.route.groups[last.group].retries.only
-        assert only is None or last.failure.kind in only
+        assert attempt.hedge or only is None or last.failure.kind in only
         if last.target == attempt.target:
             assert TABLE[last.failure.kind].again != "never"
             event("the same target again")
         else:
             assert other != "none"
             if other == "window":
-                small = [one.chain.target_of(item).context_window for item in _overflows(one, attempt.number)]
+                small = [one.chain.target_of(item).context_window for item in _overflows(before)]
                 window = one.chain.target_of(attempt).context_window
                 assert window is not None
                 assert any(floor is not None and floor < window for floor in small)
@@ -166,11 +178,12 @@ def test_no_target_twice_while_another_is_untried(one: World, script: list[Reply
     """A target is used again only when no eligible, ready, untried one is left; tiers in order."""
     play(one, script)
     for before, attempt in _steps(one):
-        tried = {item.target for item in before if item.group == attempt.group}
+        tried = _tried(one, attempt)
         targets = one.chain.route.groups[attempt.group].targets
         seen = one.when_sent(attempt.number)
         open_to = _open_to(one, before, attempt.group)
-        untried = {index for index in open_to - tried if seen[targets[index].id].may_go}
+        ready = {index for index in open_to - tried if seen[targets[index].id].may_go}
+        untried = {i for i in ready if not attempt.hedge or seen[targets[i].id].status == "ready"}
         if _overflowed_in(before, attempt.group):
             untried = {index for index in untried if targets[index].context_window is not None}
         if attempt.target in tried:
@@ -193,6 +206,7 @@ def test_a_target_that_would_answer_is_reached(data: st.DataObject, sizes: list[
             name=f"g{index}",
             retries=Retries(max=data.draw(st.integers(size - 1, size + 1)), max_wait_s=2.0),
             max_attempts=100,
+            hedge=data.draw(HEDGES),
         )
         for index, size in enumerate(sizes)
     ]
@@ -257,7 +271,7 @@ def test_no_wait_is_too_long_or_in_vain(one: World, script: list[Reply]) -> None
     """Each wait is within max_wait, leaves 50 ms, and is followed by an attempt; none follows the last."""
     play(one, script)
     for (at, action), following in pairwise([*one.actions, (one.now, GiveUp())]):
-        if isinstance(action, SetTimer):
+        if isinstance(action, SetTimer) and action.timer not in one.hedges:
             assert isinstance(following[1], Send)
             assert following[0] == action.at
             assert 0 <= action.at - at <= one.chain.route.groups[following[1].group].retries.max_wait_s + 1e-9
@@ -270,10 +284,10 @@ def test_no_wait_is_too_long_or_in_vain(one: World, script: list[Reply]) -> None
 def test_nothing_waits_before_another_target(one: World, script: list[Reply]) -> None:
     """The first attempt on a ready target of a group starts the moment the failure before it ended."""
     play(one, script)
-    for last, attempt in pairwise(one.chain.attempts):
-        tried = {item.target for item in one.chain.attempts[: last.number] if item.group == attempt.group}
-        if attempt.target in tried:
+    for before, attempt in _steps(one):
+        if not before or attempt.hedge or attempt.target in _tried(one, attempt):
             continue
+        last = before[-1]
         if attempt.started == last.ended:
             assert attempt.wait_s == 0
         else:

@@ -12,7 +12,7 @@ from router.core.failure import Failure, FailureClass
 from router.core.health import Ejection
 from router.core.table import Group, Retries
 from tests.core.crowd import BAD, OK, Caller, Crowd, asked, broken, end_of
-from tests.core.strategies import DRAWS, KEYS, SCRIPTS, play, worlds
+from tests.core.strategies import DRAWS, HEDGES, KEYS, SCRIPTS, play, worlds
 from tests.core.world import TABLE, Reply, group, target
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def _groups(draw: st.DrawFn, name: str) -> Group:
         timeout_s=draw(st.sampled_from([30.0, 30.0, 2.0])),
         attempt_timeout_s=draw(st.sampled_from([None, 1.0, 1000.0])),
         ejection=draw(st.sampled_from(_EJECTIONS)),
+        hedge=draw(HEDGES),
     )
 
 
@@ -168,11 +169,11 @@ def tell(requests: Sequence[World]) -> None:
 
 
 def attempts(requests: Sequence[World]) -> Iterator[tuple[World, list[Attempt], Attempt, Standing]]:
-    """Every attempt with those of its request before it, and how its target stood."""
+    """Every attempt with those of its request that had failed by then, and how its target stood."""
     for one in requests:
         for attempt in one.chain.attempts:
             seen = one.when_sent(attempt.number)[one.chain.target_of(attempt).id]
-            yield one, one.chain.attempts[: attempt.number - 1], attempt, seen
+            yield one, one.before(attempt), attempt, seen
 
 
 def open_to(one: World, before: Sequence[Attempt], index: int) -> set[int]:

@@ -26,14 +26,16 @@ _ANY = st.sampled_from([kind for kind, row in TABLE.items() if row.other == "any
 @MANY
 @given(requests=played())
 def test_invariant_01_no_more_attempts_than_allowed(requests: list[World]) -> None:
-    """At most max_attempts in all and retries + 1 in each group, whatever happens around the request."""
+    """At most max_attempts in all, hedges included, and retries + 1 besides hedges in each group."""
     tell(requests)
     for one in requests:
         sends = [send for _, send in one.of(Send)]
         assert [send.attempt for send in sends] == list(range(1, len(sends) + 1))
         assert len(sends) <= one.chain.route.asked.max_attempts
-        for index, members in groupby(sends, key=lambda send: send.group):
+        begun = [attempt for attempt in one.chain.attempts if not attempt.hedge]
+        for index, members in groupby(begun, key=lambda attempt: attempt.group):
             assert len(list(members)) <= one.chain.route.groups[index].retries.max + 1
+        event(f"hedges: {len(sends) - len(begun)}")
         if len(sends) == one.chain.route.asked.max_attempts and end_of(one) == "failed":
             event("max_attempts was reached")
 
@@ -43,7 +45,8 @@ def test_invariant_01_no_more_attempts_than_allowed(requests: list[World]) -> No
 def test_invariant_02_no_target_twice_while_another_is_untried(requests: list[World]) -> None:
     """A target is used again only when the group has no eligible, ready, affordable untried one left."""
     for one, before, attempt, _ in attempts(requests):
-        mine = [item for item in before if item.group == attempt.group]
+        earlier = one.chain.attempts[: attempt.number - 1]
+        mine = [item for item in earlier if item.group == attempt.group]
         if attempt.target not in {item.target for item in mine}:
             continue
         event("a target was used again")
@@ -119,7 +122,7 @@ def test_invariant_06_no_wait_is_in_vain(requests: list[World]) -> None:
         sent = 0
         for at, action in one.actions:
             sent += isinstance(action, Send)
-            if isinstance(action, SetTimer):
+            if isinstance(action, SetTimer) and action.timer not in one.hedges:
                 event("a wait")
                 assert sent < one.chain.route.asked.max_attempts
                 assert at <= action.at <= one.chain.deadline - LEAST_S + 1e-9

@@ -34,6 +34,7 @@ def test_invariant_26_second_tries_are_a_share_of_requests(crowd: Crowd) -> None
         tokens = sum(name == other and now - 9 < at <= now for at, other in taken)
         requests = sum(name == other and now - 10 < at <= now for at, other in begun)
         assert tokens <= 3 + 0.2 * requests
+    event(f"hedges: {min(sum(attempt.hedge for _, _, attempt, _ in attempts(crowd.worlds)), 4)}")
     event(f"tokens taken: {min(len(taken), 4)}{'+' * (len(taken) > 4)}")
     for _, _, _, seen in attempts(crowd.worlds):
         if seen.free and seen.tokens < 1:
@@ -61,15 +62,16 @@ def test_invariant_27_an_empty_budget_never_blocks(crowd: Crowd) -> None:
         if end_of(one) == "failed" and not _is_final(one):
             event("nothing was left to ask")
             stood = one.stood[-1]
+            failed = [one.chain.attempts[number - 1] for number in one.failed]
             for index in one.chain.route.lists[FallbackList.ON_ERROR]:
                 targets = one.chain.route.groups[index].targets
-                ids = [targets[at].id for at in open_to(one, one.chain.attempts, index)]
+                ids = [targets[at].id for at in open_to(one, failed, index)]
                 assert index in one.chain.visited or not any(stood[name].may_go for name in ids)
 
 
 def _is_final(one: World) -> bool:
     """Whether nothing may follow the last failure, whatever is ready."""
-    last = one.chain.attempts[-1].failure
+    last = one.chain.attempts[one.failed[-1] - 1].failure
     assert last is not None
     no_time = one.chain.deadline - one.now < LEAST_S
     committed = any(isinstance(item, FirstContent) for _, item in one.events)

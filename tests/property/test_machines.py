@@ -6,7 +6,8 @@ from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from router.core.events import Cancelled, Ended, Finish, FirstContent, GiveUp, SetTimer, Started, TimerFired
+from router.core.delays import Hedge
+from router.core.events import Cancelled, Ended, Finish, FirstContent, GiveUp, Started, TimerFired
 from router.core.failure import Failure, FailureClass
 from router.core.health import Ejection, Health, Status
 from router.core.state import Phase
@@ -144,7 +145,15 @@ class ChainMachine(RuleBasedStateMachine):
         rule_ = Ejection(2, 0.5, 2.0, 5.0)
         self.crowd = Crowd(
             [
-                group("a/x", "b/x", name="g0", retries=Retries(max=2, base_s=1.0), ejection=rule_),
+                group(
+                    "a/x",
+                    "b/x",
+                    "d/x",
+                    name="g0",
+                    retries=Retries(max=2, base_s=1.0),
+                    ejection=rule_,
+                    hedge=Hedge(0.5, max=2),
+                ),
                 group("a/y", "c/x", name="g1", retries=Retries(max=1, base_s=1.0), ejection=rule_),
             ],
             credentials={"a": "env:SHARED", "b": "env:SHARED"},
@@ -154,9 +163,7 @@ class ChainMachine(RuleBasedStateMachine):
     @rule(gap_s=_GAPS)
     def wait(self, gap_s: float) -> None:
         """Time passes, but no further than the next thing that is due."""
-        due = [
-            action.at for one in self.open for _, action in one.actions[-1:] if isinstance(action, SetTimer)
-        ]
+        due = [timer.at for one in self.open for timer in one.timers()]
         due += [one.chain.deadline for one in self.open]
         self.crowd.now = max(self.crowd.now, min([self.crowd.now + gap_s, *due]))
 
@@ -172,7 +179,8 @@ class ChainMachine(RuleBasedStateMachine):
     def end(self, data: st.DataObject, kind: FailureClass | None, hint_s: float | None) -> None:
         """An attempt in flight ends."""
         one = data.draw(st.sampled_from([item for item in self.open if item.live()]))
-        self._step(one, Ended(one.live()[0], Failure(kind, hint_s=hint_s) if kind else None))
+        number = data.draw(st.sampled_from(one.live()))
+        self._step(one, Ended(number, Failure(kind, hint_s=hint_s) if kind else None))
 
     @precondition(lambda self: any(one.live() and one.chain.stream for one in self.open))
     @rule(data=st.data())
@@ -181,23 +189,19 @@ class ChainMachine(RuleBasedStateMachine):
         streams = [item for item in self.open if item.chain.stream and item.live()]
         one = data.draw(st.sampled_from(streams))
         if one.chain.phase is Phase.OPEN:
-            self._step(one, FirstContent(one.live()[0]))
+            self._step(one, FirstContent(data.draw(st.sampled_from(one.live()))))
 
-    @precondition(lambda self: any(one.chain.pending for one in self.open))
+    @precondition(lambda self: any(one.timers() for one in self.open))
     @rule()
     def fire(self) -> None:
-        """The timer that is due first fires."""
-        waiting = [
-            (action.at, number)
-            for number, one in enumerate(self.open)
-            for _, action in one.actions[-1:]
-            if isinstance(action, SetTimer)
-        ]
-        at, number = min(waiting)
+        """The timer that is due first fires: a wait is over, a hedge is due, or was."""
+        at, number, timer = min(
+            (timer.at, number, timer.timer) for number, one in enumerate(self.open) for timer in one.timers()
+        )
         self.crowd.now = max(self.crowd.now, at)
         one = self.open[number]
-        assert one.chain.pending is not None
-        self._step(one, TimerFired(one.chain.pending.timer))
+        event(f"a timer with {len(one.live())} in flight")
+        self._step(one, TimerFired(timer))
 
     @precondition(lambda self: bool(self.open))
     @rule(data=st.data())
@@ -244,10 +248,11 @@ class ChainMachine(RuleBasedStateMachine):
             assert len(ours) == int(key.trial)
 
     @invariant()
-    def each_open_request_is_busy_with_one_thing(self) -> None:
-        """It has one attempt in flight or one timer, never both, never neither."""
+    def each_open_request_is_busy(self) -> None:
+        """It has attempts in flight or waits, never both, never neither; several only by hedging."""
         for one in self.open:
-            assert len(one.live()) + (one.chain.pending is not None) == 1
+            assert bool(one.live()) != (one.chain.pending is not None)
+            assert len(one.live()) <= 1 + sum(attempt.hedge for attempt in one.chain.attempts)
 
 
 _STEPS = settings(max_examples=max(60, settings().max_examples // 5), stateful_step_count=40)

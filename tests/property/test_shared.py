@@ -16,7 +16,7 @@ from router.core.failure import Failure, FailureClass
 from router.core.hints import retry_hint
 from tests.core.crowd import Crowd
 from tests.core.strategies import DRAWS
-from tests.core.world import group
+from tests.core.world import Reply, group
 from tests.property.crowds import crowds
 
 if TYPE_CHECKING:
@@ -57,17 +57,12 @@ def test_invariant_44_cancelling_gives_back_what_was_held(crowd: Crowd, events: 
 
 
 def _go_on(one: World, events: int) -> None:
-    """Begin, and let up to *events* attempts fail, or waits end."""
-    actions = one.step(Started())
+    """Begin, and let up to *events* attempts fail, hedges start or waits end."""
+    one.step(Started())
     for _ in range(events):
-        if not actions or isinstance(actions[-1], Finish | GiveUp):
-            return
-        if one.chain.pending is not None:
-            at, happens = one.next(lambda _: pytest.fail("a wait asks nobody"))
-            actions = one.step(happens, after=at - one.now)
-        else:
-            broken = Failure(FailureClass.SERVER_ERROR)
-            actions = one.step(Ended(len(one.chain.attempts), broken), after=0.1)
+        if not one.is_over():
+            at, happens = one.next(lambda _: Reply(Failure(FailureClass.SERVER_ERROR), after_s=0.2))
+            one.step(happens, after=at - one.now)
 
 
 _HINTS = st.dictionaries(

@@ -1,0 +1,73 @@
+"""Hedging: invariant 28."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import event, given
+
+from router.core.events import Cancel, Finish, GiveUp, Started, TimerFired
+from router.core.failure import FailureClass
+from router.core.state import Phase
+from tests.core.crowd import end_of
+from tests.core.strategies import SCRIPTS, worlds
+from tests.property.crowds import MANY, played
+
+if TYPE_CHECKING:
+    from tests.core.world import Reply, World
+
+
+@MANY
+@given(requests=played())
+def test_invariant_28_one_result_is_delivered_and_the_rest_cancelled(requests: list[World]) -> None:
+    """Of all attempts one delivers; every other has failed, or is cancelled before the end is told."""
+    for one in requests:
+        end = end_of(one)
+        assert sum(attempt.failure is None for attempt in one.chain.attempts) == (end == "ok")
+        assert one.live() == []
+        cancelled = {cancel.attempt for _, cancel in one.of(Cancel)}
+        assert cancelled == {
+            attempt.number
+            for attempt in one.chain.attempts
+            if attempt.failure is not None and attempt.failure.kind is FailureClass.CANCELLED
+        }
+        ends = [action for _, action in one.actions if isinstance(action, Finish | GiveUp)]
+        assert ends == ([] if end == "left" else [one.actions[-1][1]])
+        if any(attempt.hedge for attempt in one.chain.attempts):
+            event(f"a hedged request: {end}, {len(cancelled)} cancelled")
+
+
+@MANY
+@given(one=worlds(), script=SCRIPTS)
+def test_invariant_28_hedges_run_beside_others_of_their_group(one: World, script: list[Reply]) -> None:
+    """Attempts in flight together are of one group and of different targets; a hedge is never alone."""
+    one.step(Started())
+    while not one.is_over():
+        before = one.live()
+        at, happens = one.next(lambda send: script[(send.attempt - 1) % len(script)])
+        count = len(one.chain.attempts)
+        one.step(happens, after=at - one.now)
+        live = [one.chain.attempts[number - 1] for number in one.live()]
+        assert len({attempt.group for attempt in live}) <= 1
+        assert len({attempt.target for attempt in live}) == len(live)
+        for attempt in one.chain.attempts[count:]:
+            event(f"begun with {len(before)} in flight: {'a hedge' if attempt.hedge else 'another'}")
+            assert attempt.hedge == isinstance(happens, TimerFired) or not before
+            assert not attempt.hedge or before
+
+
+@MANY
+@given(one=worlds(streams=True), script=SCRIPTS)
+def test_invariant_28_none_starts_after_the_stream_committed(one: World, script: list[Reply]) -> None:
+    """With the first content the others are cancelled, and timers that fire later start nothing."""
+    one.step(Started())
+    while not one.is_over():
+        at, happens = one.next(lambda send: script[(send.attempt - 1) % len(script)])
+        committed = one.chain.phase is Phase.COMMITTED
+        actions = one.step(happens, after=at - one.now)
+        if committed and isinstance(happens, TimerFired):
+            event("a timer fired after commitment")
+            assert actions == ()
+        if one.chain.phase is Phase.COMMITTED:
+            event("committed with a hedge" if any(item.hedge for item in one.chain.attempts) else "committed")
+            assert len(one.live()) == 1
