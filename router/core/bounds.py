@@ -1,7 +1,8 @@
 """The worst case of a route: what one request may come to at most, whatever its upstreams do.
 
 Computed once for each group when a plan is made. The bounds hold for every story; each is reached by
-some story, but for the cost, whose bound takes every attempt as paid in full.
+some story, but for the cost, whose bound takes every attempt as paid in full, and for the time of hedges,
+which run beside other attempts and are taken as if they ran after them.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from router.core.failure import RULES, Again
 from router.core.merge import combine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
+    from router.core.failure import FailureClass
     from router.core.table import Group, Policy, Route, Target
 
 _OUTPUT, _CHOICES = "max_tokens", "n"
@@ -69,12 +71,16 @@ class Excess:
 def worst_case(route: Route) -> WorstCase:
     """The worst case of a request asked of *route*."""
     asked = route.asked
-    counts = [_attempts(group) for group in route.groups]
-    attempts = min(asked.max_attempts, sum(counts))
+    begun = [_attempts(group) for group in route.groups]
+    hedges = [_hedges(group) for group in route.groups]
+    counts = [one + more for one, more in zip(begun, hedges, strict=True)]
+    most_hedges = max(group.hedge.max if group.hedge is not None else 0 for group in route.groups)
+    attempts = min(asked.max_attempts, sum(begun) + min(sum(hedges), most_hedges))
     times = [
         math.inf if group.attempt_timeout_s is None else group.attempt_timeout_s for group in route.groups
     ]
-    waits = sum(count * group.retries.max_wait_s for count, group in zip(counts, route.groups, strict=True))
+    # A hedge starts before another attempt has ended: it adds at most its own time.
+    waits = sum(count * group.retries.max_wait_s for count, group in zip(begun, route.groups, strict=True))
     seconds = min(asked.timeout_s, _largest(times, counts, attempts) + waits)
     costs, unpriced = [], ""
     for group in route.groups:
@@ -103,15 +109,30 @@ def excesses(found: WorstCase, most: Most) -> list[Excess]:
 
 
 def _attempts(group: Group) -> int:
-    """The most attempts in *group*: its retries and one, but no target twice where that is never done."""
+    """The most attempts in *group*, hedges aside: retries and one, no target twice if that is never done."""
     retries = group.retries
-    kinds = RULES.keys() if retries.only is None else retries.only
-    if not kinds:
+    if not _kinds(group):
         return 1
     most = retries.max + 1
-    return (
-        most if any(RULES[kind].again is not Again.NEVER for kind in kinds) else min(most, len(group.targets))
-    )
+    return most if _asks_again(group) else min(most, len(group.targets))
+
+
+def _hedges(group: Group) -> int:
+    """The most hedges in *group*: they go to untried targets only, while another attempt runs."""
+    if group.hedge is None:
+        return 0
+    taken = 1 if _asks_again(group) else _attempts(group)
+    return min(group.hedge.max, len(group.targets) - taken)
+
+
+def _asks_again(group: Group) -> bool:
+    """Whether some failure lets the same target of *group* be asked twice."""
+    return any(RULES[kind].again is not Again.NEVER for kind in _kinds(group))
+
+
+def _kinds(group: Group) -> Collection[FailureClass]:
+    """The classes after which *group* is retried."""
+    return RULES.keys() if group.retries.only is None else group.retries.only
 
 
 def _largest(values: Iterable[float], counts: Iterable[int], attempts: int) -> float:

@@ -10,6 +10,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from router.core.bounds import Most, WorstCase, excesses, worst_case
+from router.core.delays import Hedge
 from router.core.failure import Failure, FailureClass, FallbackList
 from router.core.table import Bound, Group, Policy, Retries, Route, Setting
 from router.core.traits import Price
@@ -103,6 +104,39 @@ def test_attempts_follow_the_classes_that_are_retried(
 
 
 # --- seconds
+
+
+@pytest.mark.parametrize(
+    ("groups", "attempts"),
+    [
+        ([group("a/x", "b/x", "c/x", retries=Retries(max=1), hedge=Hedge(max=2))], 4),
+        ([group("a/x", "b/x", retries=Retries(max=1), hedge=Hedge(max=2))], 3),
+        ([group("a/x", retries=Retries(max=1), hedge=Hedge(max=2))], 2),
+        ([group("a/x", "b/x", "c/x", retries=Retries(max=0), hedge=Hedge(max=5))], 3),
+        (
+            [
+                group(
+                    "a/x",
+                    "b/x",
+                    retries=Retries(max=2, only=frozenset([FailureClass.TIMEOUT])),
+                    hedge=Hedge(max=2),
+                )
+            ],
+            2,
+        ),
+        (
+            [
+                group("a/x", "b/x", retries=Retries(max=0), hedge=Hedge()),
+                group("c/x", "d/x", name="spare", retries=Retries(max=0), hedge=Hedge()),
+            ],
+            3,
+        ),
+        ([group("a/x", "b/x", retries=Retries(max=1), hedge=Hedge(), max_attempts=2)], 2),
+    ],
+)
+def test_hedges_add_to_the_attempts(groups: list[Group], attempts: int) -> None:
+    """Each goes to an untried target, and `max` holds for the whole request, as `max_attempts` does."""
+    assert worst_case(route(*groups)).attempts == attempts
 
 
 def test_seconds_are_those_of_attempts_and_waits() -> None:
