@@ -53,6 +53,16 @@ PRINTED: dict[str, list[str]] = {
             r"tag: large bytez/google/gemma-3-27b-it\n$"
         ),
     ],
+    "hedging": [
+        (
+            r"^chat: answered after \d\.\d s\n"
+            r"  attempt at 0\.0 s: slow/gemma: cancelled\n"
+            r"  hedge at 0\.5 s: bytez/google/gemma-3-4b-it: ok\n"
+            r"patient: answered after [2-5]\.\d s\n"
+            r"  attempt at 0\.0 s: slow/gemma: timeout\n"
+            r"  attempt at 2\.0 s: bytez/google/gemma-3-4b-it: ok\n$"
+        )
+    ],
     "multi-modal": [
         (
             r"--- sees: .*image \(image/png, \d+ bytes\).*"
