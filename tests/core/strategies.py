@@ -26,6 +26,7 @@ _POOL = [
 ]
 _INDEXES = st.integers(0, len(_POOL) - 1)
 DRAWS = st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=4)
+HEDGED = st.sampled_from([Hedge(0.1, max=5), Hedge(0.3, max=2), Hedge(1.0)])
 QUICK = (0.0, 0.02, 0.3, 1.0)
 HEDGES = st.sampled_from([None, None, Hedge(0.1), Hedge(0.3, max=2), Hedge(1.0, max=5), Hedge(after_s=None)])
 """Half of the groups hedge; one that is to learn when knows it in ``worlds``, and may in a crowd."""
@@ -58,19 +59,21 @@ _TIMES: tuple[dict[str, Any], ...] = (
 
 
 @st.composite
-def _groups(draw: st.DrawFn) -> Group:
+def _groups(draw: st.DrawFn, hedges: st.SearchStrategy[Hedge | None]) -> Group:
     return group(
         *[_POOL[index] for index in draw(st.lists(_INDEXES, min_size=1, max_size=4, unique=True))],
         retries=draw(_RETRIES),
         max_attempts=draw(st.sampled_from([8, 100, 3, 2, 1])),
-        hedge=draw(HEDGES),
+        hedge=draw(hedges),
         **draw(st.sampled_from(_TIMES)),
     )
 
 
 @st.composite
-def worlds(draw: st.DrawFn, *, streams: bool = False) -> World:
-    made = draw(st.lists(_groups(), min_size=1, max_size=4))
+def worlds(
+    draw: st.DrawFn, *, streams: bool = False, hedges: st.SearchStrategy[Hedge | None] = HEDGES
+) -> World:
+    made = draw(st.lists(_groups(hedges), min_size=1, max_size=4))
     groups = [replace(one, name=f"g{index}") for index, one in enumerate(made)]
     others = list(range(1, len(groups)))
     order = draw(st.permutations(others))
@@ -106,6 +109,17 @@ _BROKEN = st.builds(
 _LAST = st.builds(
     Reply, failure=st.none() | _FAILURES, after_s=st.sampled_from([*QUICK, 9.0, 400.0]), content_s=_CONTENT
 )
+SLOW = st.lists(
+    st.builds(
+        Reply,
+        failure=_FAILURES,
+        after_s=st.sampled_from([0.15, 0.5, 2.0, 9.0]),
+        content_s=st.none() | _CONTENT,
+    ),
+    min_size=1,
+    max_size=8,
+)
+"""Upstreams that take their time to fail."""
 SCRIPTS = st.tuples(st.lists(_BROKEN, min_size=1, max_size=8), _LAST).map(lambda pair: [*pair[0], pair[1]])
 
 

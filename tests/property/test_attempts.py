@@ -14,6 +14,7 @@ from router.core.events import FirstContent, Send, SetTimer
 from router.core.failure import Failure, FailureClass
 from router.core.table import Retries
 from tests.core.crowd import Caller, Crowd, end_of
+from tests.core.strategies import HEDGED, SLOW, play, worlds
 from tests.core.world import LEAST_S, TABLE, Reply, group, world
 from tests.property.crowds import CALLERS, MANY, attempts, open_to, played, tell
 
@@ -38,6 +39,19 @@ def test_invariant_01_no_more_attempts_than_allowed(requests: list[World]) -> No
         event(f"hedges: {len(sends) - len(begun)}")
         if len(sends) == one.chain.route.asked.max_attempts and end_of(one) == "failed":
             event("max_attempts was reached")
+
+
+@given(one=worlds(hedges=HEDGED), script=SLOW)
+def test_invariant_01_hedges_are_attempts_too(one: World, script: list[Reply]) -> None:
+    """Of requests that hedge where they can, none has more than max_attempts and max hedges."""
+    play(one, script)
+    hedges = [attempt for attempt in one.chain.attempts if attempt.hedge]
+    event(f"hedges: {len(hedges)}")
+    assert len(one.of(Send)) <= one.chain.route.asked.max_attempts
+    for number, attempt in enumerate(hedges, 1):
+        hedging = one.chain.route.groups[attempt.group].hedge
+        assert hedging is not None
+        assert number <= hedging.max
 
 
 @MANY
