@@ -98,7 +98,7 @@ class GiveUp:
 
     Attributes:
         retry_after_s: set when no attempt was made because every target that may be asked is
-            cooling: seconds until the first is not.
+            cooling: seconds until the first of the chain may be asked.
     """
 
     retry_after_s: float | None = None

@@ -17,10 +17,10 @@ from router.core.ready import (
     able_targets,
     affordable,
     allowed_targets,
-    cooling_until,
     ejected_until,
     needs_token,
     ready_from,
+    rests_until,
     status,
 )
 from router.core.select import choose
@@ -218,8 +218,13 @@ def _panic(m: Moment) -> tuple[Action, ...]:
     ejected = [index for index in able if status(m, targets[index]) is Status.EJECTED]
     if ejected:
         return (send(m, min(ejected, key=lambda index: (ejected_until(m, targets[index]), index))),)
-    cooling = [cooling_until(m, targets[index]) for index in able]
-    return give_up(chain, min(cooling) - m.now if cooling else None)
+    rests = [
+        rests_until(m, chain.route.groups[group].targets[index])
+        for group in entered
+        for index in able_targets(chain, group)
+    ]
+    due = [until for until in rests if until > m.now]
+    return give_up(chain, min(due) - m.now if due else None)
 
 
 # --- sending

@@ -101,6 +101,8 @@ def ejected_until(m: Moment, target: Target) -> float:
     return max(item.ejected_until for item in _healths(m, target))
 
 
-def cooling_until(m: Moment, target: Target) -> float:
-    """When *target*, which cools, may be asked again, be it as a trial or in panic."""
-    return max(item.cooling_until for item in _healths(m, target))
+def rests_until(m: Moment, target: Target) -> float:
+    """When *target*, if it cools or is ejected, may be asked again, be it as a trial; else a time gone by."""
+    ends = [item.cooling_until for item in _healths(m, target)]
+    ends += [item.ejected_until for item in _healths(m, target) if item.ejected_at is not None]
+    return max(ends, default=m.now)

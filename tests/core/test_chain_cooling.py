@@ -57,6 +57,22 @@ def test_the_first_of_several_cooling_targets_says_when_to_come_back() -> None:
     assert crowd.arrive().step(Started()) == (GiveUp(retry_after_s=20.0),)
 
 
+@pytest.mark.parametrize(
+    ("fallback_s", "ejected_s", "expected_s"), [(20.0, 0.0, 20.0), (1.0, 9.0, 9.0), (60.0, 0.0, 50.0)]
+)
+def test_a_fallback_that_is_ready_sooner_says_when_to_come_back(
+    fallback_s: float, ejected_s: float, expected_s: float
+) -> None:
+    """The caller needs to know when any target of the chain may be asked, be it after an ejection."""
+    crowd = two()
+    for one, cool_s in zip(crowd.groups, (50.0, fallback_s), strict=True):
+        crowd.shared.health_of(one, one.targets[0]).cool(cool_s)
+    if ejected_s:
+        spare = crowd.shared.health["b/y"]
+        spare.eject(Ejection(base_s=ejected_s), 0.0, 0.5)
+    assert crowd.arrive().step(Started()) == (GiveUp(retry_after_s=expected_s),)
+
+
 def test_no_cooling_lasts_longer_than_a_minute() -> None:
     """An upstream that asks for an hour is tried again after 60 s."""
     crowd = lone()
