@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import math
 import selectors
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from router import Router
 from router.config import RouterConfig
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from router.adapters.base import UpstreamRequest
+    from router.server.app import Gateway
 
 SAY = chunk({"content": "hi"})
 
@@ -54,16 +56,24 @@ class Said:
         return [(0.0, ROLE), *says, (self.after_s, END + DONE if self.body is None else self.body)]
 
 
+OK = Said()
+
+
 class Upstreams:
     """Plays the upstreams of one router: a target's n-th call gets its n-th reply, in turn.
+
+    Args:
+        weather: the replies by target.
+        others: the reply of all other targets.
 
     Attributes:
         calls: how often each target was asked.
         requests: every request, in order.
     """
 
-    def __init__(self, weather: Mapping[str, Sequence[Said]]) -> None:
+    def __init__(self, weather: Mapping[str, Sequence[Said]], others: Said = OK) -> None:
         self._weather = weather
+        self._others = others
         self.calls: Counter[str] = Counter()
         self.requests: list[UpstreamRequest] = []
 
@@ -73,7 +83,7 @@ class Upstreams:
 
     def answer(self, target: str) -> Said:
         """The reply to the next call of *target*."""
-        replies = self._weather[target]
+        replies = self._weather.get(target, [self._others])
         self.calls[target] += 1
         return replies[(self.calls[target] - 1) % len(replies)]
 
@@ -88,8 +98,9 @@ class MemoryTransport:
     async def send(self, request: UpstreamRequest, until: float) -> MemoryResponse:
         """The response of the upstream; a refusal comes late, a stream's head at once."""
         self._upstreams.requests.append(request)
-        asked = json.loads(request.body)
-        said = self._upstreams.answer(f"{self._provider}/{asked['model']}")
+        # Bytez's native wire has the model in the path.
+        model = request.url.partition("/models/v2/")[2] or json.loads(request.body)["model"]
+        said = self._upstreams.answer(f"{self._provider}/{model}")
         began = asyncio.get_running_loop().time()
         response = MemoryResponse(said, began)
         if said.status != 200 or (said.breaks is not None and said.content_s is None):
@@ -172,3 +183,58 @@ class _Selector(selectors.DefaultSelector):
         if not ready and timeout is not None and math.isfinite(timeout):
             self.now += max(timeout, 0.0)
         return ready
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a client of the gateway got."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+
+async def serve(app: Gateway, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> Served:
+    """Ask *app* for a chat, as an ASGI server would, with *headers* beside those that every client sends."""
+    own = [(b"host", b"127.0.0.1:4000"), (b"content-type", b"application/json")]
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "raw_path": b"/v1/chat/completions",
+        "headers": [*own, *headers],
+        "client": ("127.0.0.1", 5),
+    }
+    messages = [{"type": "http.request", "body": body}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        if messages:
+            return messages.pop()
+        return await asyncio.get_running_loop().create_future()  # The client stays until it is answered.
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    pieces = [message.get("body", b"") for message in sent[1:]]
+    return Served(sent[0]["status"], tuple(sent[0]["headers"]), b"".join(pieces))
+
+
+class Listening(list[logging.LogRecord]):
+    """What the library logs meanwhile, at every level."""
+
+    def __enter__(self) -> Self:
+        self._logger = logging.getLogger("router")
+        self._before = self._logger.level, self._logger.propagate
+        self._handler = logging.Handler()
+        self._handler.emit = self.append  # type: ignore[method-assign]  # All it does.
+        self._logger.addHandler(self._handler)
+        self._logger.setLevel(logging.DEBUG)
+        self._logger.propagate = False  # pytest keeps what it sees of a test's log, here of all examples.
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._logger.removeHandler(self._handler)
+        level, self._logger.propagate = self._before
+        self._logger.setLevel(level)
