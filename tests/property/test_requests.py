@@ -80,7 +80,9 @@ def test_invariant_22_only_the_able_are_asked(
     groups["g0"]["fallbacks"] = [name for name in groups if name != "g0"]
     config = {"version": 1, "providers": {"a": _PROVIDER}, "models": groups}
     able = {
-        one["model"]: _can(one, needed, words, reply, require) for it in groups.values() for one in it["targets"]
+        one["model"]: _can(one, needed, words, reply, require)
+        for it in groups.values()
+        for one in it["targets"]
     }
     with open_router(config, Upstreams({})) as router:
         try:
@@ -189,9 +191,16 @@ _CONFIG = {
     "models": {"g": {"targets": ["a/x", {"model": "bytez/o/y", "tier": 2}]}},
 }
 _JUNK = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 10**6) | st.sampled_from(["x", "https://evil.example/v1", "sk-evil"]),
-    lambda inner: st.lists(inner, max_size=2)
-    | st.dictionaries(st.sampled_from(["url", "authorization", "timeout", "retries", "proxy"]), inner, max_size=2),
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 10**6)
+    | st.sampled_from(["x", "https://evil.example/v1", "sk-evil"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["url", "authorization", "timeout", "retries", "proxy"]), inner, max_size=2
+        )
+    ),
     max_leaves=4,
 )
 _OTHERS = ["proxy", "retries", "max_attempts", "attempt_timeout", "user", "metadata", "x", "provider"]
@@ -203,8 +212,21 @@ _OPTIONS = st.sampled_from(
 _HEADERS = st.lists(
     st.tuples(
         st.sampled_from(
-            [b"authorization", b"proxy-authorization", b"x-router-retries", b"x-router-timeout", b"x-base-url"]
-            + [b"x-stainless-timeout", b"forwarded", b"x-forwarded-host", b"cookie", b"api-key", b"provider-key"]
+            [
+                b"authorization",
+                b"proxy-authorization",
+                b"x-router-retries",
+                b"x-router-timeout",
+                b"x-base-url",
+            ]
+            + [
+                b"x-stainless-timeout",
+                b"forwarded",
+                b"x-forwarded-host",
+                b"cookie",
+                b"api-key",
+                b"provider-key",
+            ]
         ),
         st.sampled_from([b"Bearer sk-evil", b"99", b"https://evil.example", b"host=evil.example"]),
     ),

@@ -69,9 +69,7 @@ _GROUP = st.fixed_dictionaries(
     },
     optional={"attempt_timeout": st.just("1s")},
 )
-_ASKS = st.lists(
-    st.tuples(st.sampled_from([0.0, 0.25, 2.0, 16.0]), st.booleans()), min_size=1, max_size=6
-)
+_ASKS = st.lists(st.tuples(st.sampled_from([0.0, 0.25, 2.0, 16.0]), st.booleans()), min_size=1, max_size=6)
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,9 @@ def _stories(draw: st.DrawFn) -> Story:
         "models": groups,
     }
     weather = {name: draw(st.lists(_SAYS, min_size=1, max_size=4)) for name in _TARGETS}
-    return Story(config, weather, draw(_ASKS), draw(st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75]), min_size=1)))
+    return Story(
+        config, weather, draw(_ASKS), draw(st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75]), min_size=1))
+    )
 
 
 @dataclass
