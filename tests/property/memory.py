@@ -228,7 +228,7 @@ class Listening(list[logging.LogRecord]):
         self._logger = logging.getLogger("router")
         self._before = self._logger.level, self._logger.propagate
         self._handler = logging.Handler()
-        self._handler.emit = self.append  # type: ignore[method-assign]  # All it does.
+        self._handler.emit = self.append  # type: ignore[method-assign, assignment]  # All it does.
         self._logger.addHandler(self._handler)
         self._logger.setLevel(logging.DEBUG)
         self._logger.propagate = False  # pytest keeps what it sees of a test's log, here of all examples.

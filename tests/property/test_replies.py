@@ -78,7 +78,7 @@ _MAPS = st.dictionaries(
 _ANY = _BARE | _WORDS | _LISTS | _MAPS
 _NO_LIST = _BARE | _WORDS | _MAPS
 _NO_MAP = _BARE | _WORDS | _LISTS
-_EMPTY = st.sampled_from([[], {}])
+_EMPTY: st.SearchStrategy[Any] = st.sampled_from([[], {}])
 _ERROR = st.sampled_from(["boom", {"message": "boom"}])
 
 
@@ -192,7 +192,7 @@ _CUTS = st.lists(st.integers(0, 900), max_size=4)
 
 @given(end=st.integers(0, len(_STREAM + END + DONE)), cuts=_CUTS, done=st.booleans())
 def test_invariant_12_a_stream_that_stops_early_is_a_failure(end: int, cuts: list[int], done: bool) -> None:
-    """A stream cut anywhere before its finish reason fails, also when it says [DONE]; after it, it is whole."""
+    """Cut anywhere before its finish reason, a stream fails, with [DONE] or without; after it, it is whole."""
     raw = (_STREAM + END + DONE)[:end]
     if done and end <= len(_STREAM):
         raw = raw[: raw.rfind(b"\n\n") + 2] + DONE

@@ -69,7 +69,7 @@ def test_invariant_22_only_the_able_are_asked(
     require: list[str],
 ) -> None:
     """No target is asked that lacks a capability, the room or a tag that the request needs."""
-    groups = {
+    groups: dict[str, Any] = {
         f"g{number}": {
             "targets": [{"model": f"a/{number}{index}", **one} for index, one in enumerate(targets)],
             "require": require,
@@ -205,31 +205,15 @@ _JUNK = st.recursive(
 )
 _OTHERS = ["proxy", "retries", "max_attempts", "attempt_timeout", "user", "metadata", "x", "provider"]
 _NAMES = st.sampled_from(_OTHERS * 8 + sorted(RESERVED))
-_OPTIONS = st.sampled_from(
-    [{}, {"timeout": 0.5}, {"timeout": 2}, {"timeout": 10**9}, {"timeout": 100, "tags": []}, {"timeout": -1}]
-    + [{"timeout": "9h"}, {"retries": 99}]
-)
+_TIMEOUTS = [{"timeout": value} for value in (0.5, 2, 100, 10**9, -1, "9h")]
+_OPTIONS = st.sampled_from([*_TIMEOUTS, {}, {"retries": 99}, {"timeout": 9, "tags": []}])
+_HEADER_NAMES = """
+authorization proxy-authorization x-router-retries x-router-timeout x-base-url forwarded cookie
+x-stainless-timeout x-forwarded-host api-key provider-key
+"""
+_HEADER_VALUES = [b"Bearer sk-evil", b"99", b"https://evil.example", b"host=evil.example"]
 _HEADERS = st.lists(
-    st.tuples(
-        st.sampled_from(
-            [
-                b"authorization",
-                b"proxy-authorization",
-                b"x-router-retries",
-                b"x-router-timeout",
-                b"x-base-url",
-            ]
-            + [
-                b"x-stainless-timeout",
-                b"forwarded",
-                b"x-forwarded-host",
-                b"cookie",
-                b"api-key",
-                b"provider-key",
-            ]
-        ),
-        st.sampled_from([b"Bearer sk-evil", b"99", b"https://evil.example", b"host=evil.example"]),
-    ),
+    st.tuples(st.sampled_from(_HEADER_NAMES.split()).map(str.encode), st.sampled_from(_HEADER_VALUES)),
     max_size=4,
 )
 _SLOW = st.sampled_from([0.25, 3.0, 100.0])
