@@ -116,7 +116,7 @@ async def _ask(router: Router, caller: _Caller) -> str:
             return "ok"
         async for _ in answer:  # type: ignore[union-attr]  # A stream was asked for.
             if caller.closes:
-                await answer.aclose()  # type: ignore[union-attr]  # As above.
+                await answer.aclose()
                 return "cancelled"
     except errors.UnknownModel:
         return "refused"

@@ -250,7 +250,7 @@ class ChainMachine(RuleBasedStateMachine):
             assert len(one.live()) + (one.chain.pending is not None) == 1
 
 
-_STEPS = settings(max_examples=max(60, settings().max_examples // 5), stateful_step_count=40)
+_STEPS = settings(stateful_step_count=40)
 HealthMachine.TestCase.settings = _STEPS
 ChainMachine.TestCase.settings = _STEPS
 TestHealth = HealthMachine.TestCase

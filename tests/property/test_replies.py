@@ -192,7 +192,7 @@ _CUTS = st.lists(st.integers(0, 900), max_size=4)
 
 @given(end=st.integers(0, len(_STREAM + END + DONE)), cuts=_CUTS, done=st.booleans())
 def test_invariant_12_a_stream_that_stops_early_is_a_failure(end: int, cuts: list[int], done: bool) -> None:
-    """Cut anywhere before its finish reason, a stream fails, with [DONE] or without; after it, it is whole."""
+    """Cut anywhere before its finish reason, a stream fails, with [DONE] or without; after it it is whole."""
     raw = (_STREAM + END + DONE)[:end]
     if done and end <= len(_STREAM):
         raw = raw[: raw.rfind(b"\n\n") + 2] + DONE
@@ -235,16 +235,19 @@ _LINES = st.lists(
     st.sampled_from(
         [
             b"data: x",
+            b"",
             b"data:",
+            b"",
             b"data",
+            b"",
             b"event: e",
             b": c",
             b"id: 3",
-            b"",
             b"\xef\xbb\xbf",
             b"data: \xc3\xa9",
         ]
     ),
+    min_size=2,
     max_size=30,
 )
 _ENDS = st.lists(st.sampled_from([b"\n", b"\r\n", b"\r"]), min_size=30, max_size=30)

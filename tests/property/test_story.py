@@ -42,6 +42,7 @@ _SAYS = st.sampled_from(
         Said(after_s=0.5, breaks=FailureClass.CONNECTION),
         Said(500, body=b"{}", after_s=0.25),
         Said(500, body=b"{}"),
+        Said(500, body=b"{}", after_s=8.0),
         Said(200, body=b"<html>", after_s=0.25),
         Said(429, {"retry-after": "1"}, b"{}", 0.25),
         Said(429, body=b"{}"),
