@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,7 +36,11 @@ class Reach:
     discarded: int = 0
     seconds: float = 0.0
     exhausted: bool = False
-    classes: Counter[str] = field(default_factory=Counter)
+    classes: dict[str, float] = field(default_factory=dict)
+
+    def commonest(self) -> list[tuple[str, float]]:
+        """The classes, the largest first."""
+        return sorted(self.classes.items(), key=lambda item: (-item[1], item[0]))
 
     def share_discarded(self) -> float:
         """Of all examples that were drawn, from 0 to 1."""
@@ -58,18 +61,19 @@ def _reach(block: str) -> Reach:
     reach.seconds = sum(map(float, _SECONDS.findall(block)))
     for part, what in _EVENT.findall(block):
         if not what.startswith(_OWN_EVENTS):
-            reach.classes[what] += float(part)  # type: ignore[assignment]  # A Counter for most_common.
+            reach.classes[what] = reach.classes.get(what, 0.0) + float(part)
     return reach
 
 
 def united(parts: list[Reach]) -> Reach:
-    """The tests of one invariant together; the shares are those in the test that has the class."""
+    """The tests of one invariant together; of a class that several have, the largest share."""
     whole = Reach(exhausted=bool(parts) and all(part.exhausted for part in parts))
     for part in parts:
         whole.runs += part.runs
         whole.discarded += part.discarded
         whole.seconds += part.seconds
-        whole.classes |= part.classes
+        for what, share in part.classes.items():
+            whole.classes[what] = max(share, whole.classes.get(what, 0.0))
     return whole
 
 

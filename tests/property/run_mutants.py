@@ -46,7 +46,7 @@ def main(only: list[str]) -> int:
     lines = [f"{'mutant':48}{'':12}{'examples':>9}{'discarded':>10}  share of examples by class"]
     for result in results:
         reach = reached.get(int(result.name[:2]), Reach())
-        classes = ", ".join(f"{what} {part:.0f} %" for what, part in reach.classes.most_common(6))
+        classes = ", ".join(f"{what} {part:.0f} %" for what, part in reach.commonest()[:6])
         share = reach.share_discarded()
         lines.append(f"{result.name:48}{result.verdict:12}{reach.runs:9}{share:10.1%}  {classes}")
     bad = [result.name for result in results if result.verdict != "killed"]
