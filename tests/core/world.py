@@ -208,7 +208,7 @@ class World:
         actions = step(self.plan, self.shared, self.chain, event, now=self.now, u=u)
         self.events.append((self.now, event))
         sent = self.chain.attempts[-1] if any(isinstance(action, Send) for action in actions) else None
-        seen = standings(self.plan, self.shared, self.chain, self.now, sent)
+        seen = standings(self.plan, self.shared, self.chain, self.now, sent) if actions else {}
         self.stood.extend(seen for _ in actions)
         self.actions.extend((self.now, action) for action in actions)
         return actions

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from router.core.classify import ErrorInfo, classify
+from router.core.classify import MAX_MESSAGE_BYTES, ErrorInfo, classify
 from router.core.events import Cancelled, Ended, Event
 from router.core.failure import RULES, FailureClass
 from router.core.health import Health
@@ -39,7 +39,8 @@ _WORDS = st.sampled_from(
         "This model's maximum context length is 8192 tokens",
     ]
 ) | st.text(max_size=8)
-_INFO = st.builds(ErrorInfo, code=_WORDS, type=_WORDS, param=_WORDS, message=_WORDS)
+_LONG = st.text("aé", min_size=1000, max_size=1100)
+_INFO = st.builds(ErrorInfo, code=_WORDS, type=_WORDS, param=_WORDS, message=_WORDS | _LONG)
 _HEADERS = st.dictionaries(
     st.sampled_from(["retry-after", "retry-after-ms", "x-ratelimit-reset-requests", "content-type"]),
     st.sampled_from(["3", "0", "6m0s", "soon", "Sun, 06 Nov 1994 08:49:37 GMT"]) | st.text(max_size=8),
@@ -67,12 +68,15 @@ def test_invariant_10_the_classifier_is_total_and_pure(
     assert failure == classify(status, info, headers, now)
     assert headers == given_headers
     assert failure.kind in TABLE
+    assert failure.status == status
+    assert len(failure.message.encode()) <= MAX_MESSAGE_BYTES
     assert failure.kind is not FailureClass.CANCELLED
     assert set(RULES) == set(TABLE) == set(FailureClass)
     rule, row = RULES[failure.kind], TABLE[failure.kind]
     assert (rule.again.value == "never") == (row.again == "never")
     assert (rule.fallback.value if rule.fallback else None) == row.fallback
     event(f"class: {failure.kind.value}")
+    event(f"a message was cut: {info.message is not None and failure.message != info.message}")
 
 
 _REFUSALS = {400, 401, 402, 403, 404, 405, 413, 422}
