@@ -13,7 +13,7 @@ UNTRACED := tests/property tests/faults tests/core/test_chain_properties.py test
 
 NODE := tests/clients/node/node_modules/.installed
 
-.PHONY: demo serve test check schema probes mutants clean install node
+.PHONY: demo serve test check schema probes mutants prove clean install node
 .DELETE_ON_ERROR:
 
 install: $(VENV)/.installed
@@ -64,6 +64,10 @@ probes: install
 # Each property against a version of the core that breaks it.
 mutants: install
 	$(BIN)/python tests/property/run_mutants.py
+
+# Each property for 20,000 examples, a million in all, into docs/proof.md (an hour; goes on where it was).
+prove: install
+	$(BIN)/python tests/property/prove.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build tests/clients/node/node_modules

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from typing import TYPE_CHECKING, assert_never
 
 from router.adapters.base import Chunk, Completion, StreamEnd
@@ -213,14 +212,8 @@ class Run:
     def _step(self, event: Event) -> tuple[Action, ...]:
         engine = self._engine
         with engine.lock.lock:
-            return step(
-                engine.plan,
-                engine.shared,
-                self._chain,
-                event,
-                now=self._clock(),
-                u=random.random(),  # noqa: S311 - jitter, not secrecy
-            )
+            now, u = self._clock(), engine.draw()
+            return step(engine.plan, engine.shared, self._chain, event, now=now, u=u)
 
     async def _perform(self, actions: tuple[Action, ...]) -> None:
         """Perform *actions*.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -36,7 +37,11 @@ _BYTEZ_URL = "BYTEZ_BASE_URL"
 
 @dataclass(slots=True)
 class Engine:
-    """What every request of one opened router shares."""
+    """What every request of one opened router shares.
+
+    Attributes:
+        draw: a number in [0, 1) for each step of the core; for jitter, not secrecy.
+    """
 
     plan: Plan
     routes: Routes
@@ -45,6 +50,7 @@ class Engine:
     log: Log
     shared: Shared = field(default_factory=Shared)
     lock: ForkLock = field(default_factory=ForkLock)
+    draw: Callable[[], float] = random.random
 
 
 def open_engine(

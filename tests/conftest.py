@@ -9,7 +9,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,7 +21,14 @@ settings.register_profile("dev", deadline=None)
 settings.register_profile(
     "ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
-settings.register_profile("million", deadline=None, max_examples=20_000)
+settings.register_profile("mutants", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate])
+settings.register_profile(
+    "million",
+    deadline=None,
+    max_examples=int(os.environ.get("ROUTER_TEST_EXAMPLES", "20000")),
+    suppress_health_check=[HealthCheck.too_slow],
+    database=None,
+)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 

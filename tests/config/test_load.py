@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from router.config import Diagnostics, Place, RouterConfig, load_data, load_file, load_text
 from router.config.check_models import RESERVED_PARAMS
@@ -406,97 +404,6 @@ def test_attempt_timeout_is_compared_with_what_applies() -> None:
     assert lines(built_in) == []
     assert len(lines(built_in.replace("1h", "1h, timeout: 1m"))) == 1
     assert lines(base.replace("PROFILE", ", profile: p").replace("DEFAULT", ", timeout: 1m")) == []
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.binary(max_size=300))
-def test_any_bytes_give_a_config_or_findings(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-    """No file content raises anything."""
-    path = tmp_path_factory.getbasetemp() / "any.yaml"
-    path.write_bytes(data)
-    loaded = load_file(path)
-    assert loaded.diagnostics.ok == (loaded.config is not None)
-
-
-WORDS = st.sampled_from(
-    [
-        "version",
-        "1",
-        "2",
-        "models",
-        "providers",
-        "defaults",
-        "profiles",
-        "callers",
-        "include",
-        "a",
-        "b",
-        "bytez/a/b",
-        "bytez/*",
-        "'*'",
-        "local",
-        "adapter",
-        "openai",
-        "base_url",
-        "http://x",
-        "env:X",
-        "targets",
-        "fallbacks",
-        "retries",
-        "timeout",
-        "30s",
-        "30",
-        "null",
-        "true",
-        "{}",
-        "[]",
-        "model",
-        "params",
-        "bounds",
-        "max",
-        "min",
-        "aliases",
-        "profile",
-        "name",
-        "key",
-        "groups",
-        "headers",
-        "model_list",
-        "litellm_params",
-        "model_name",
-        "api_key",
-        "os.environ/X",
-        "general_settings",
-        "master_key",
-        "<<",
-    ]
-)
-TREES = st.recursive(
-    WORDS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
-    max_leaves=25,
-)
-
-
-def written(tree: Any) -> str:
-    if isinstance(tree, dict):
-        return "{" + ", ".join(f"{key}: {written(value)}" for key, value in tree.items()) + "}"
-    if isinstance(tree, list):
-        return "[" + ", ".join(written(item) for item in tree) + "]"
-    return str(tree)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.dictionaries(WORDS, TREES, max_size=6), st.text(max_size=20))
-def test_any_text_gives_a_config_or_findings(tree: Any, noise: str) -> None:
-    """No arrangement of the config's own words raises anything, nor any text."""
-    for text in (written(tree), "version: 1\nmodels: {a: bytez/a/b}\n" + written(tree)[1:-1], noise):
-        loaded = load_text(text)
-        loaded.check_references({})
-        assert loaded.config is not None or not loaded.diagnostics.ok
-        for item in loaded.diagnostics:
-            assert item.line >= 1
-            assert item.column >= 1
 
 
 def test_an_empty_collector_is_not_false() -> None:

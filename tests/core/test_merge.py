@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import Any
 
 import pytest
-from hypothesis import event, given
-from hypothesis import strategies as st
 
 from router.core.merge import LedgerEntry, Merged, combine, fit, merge
 from router.core.table import LEVELS, Bound, Policy, Setting, Target
@@ -255,59 +252,3 @@ def test_the_wire_judges_name_and_value() -> None:
     """A wire that carries one value of a param may refuse another."""
     made = merge(_target(), Policy(), {"n": 2})
     assert fit(made, lambda name, value: (name, value) == ("n", 1), drop=frozenset()) == ["n"]
-
-
-# --- properties
-
-_NAMES = st.sampled_from(["temperature", "top_p", "seed", "max_tokens", "n"])
-_NUMBERS = st.integers(-5, 50)
-_LIMITS = st.tuples(st.none() | st.integers(-3, 10), st.none() | st.integers(10, 30))
-_MAPS = st.dictionaries(_NAMES, _NUMBERS, max_size=5)
-
-
-@given(
-    defaults=_MAPS,
-    forced=_MAPS,
-    caller=_MAPS,
-    drop=st.sets(_NAMES, max_size=2),
-    bounds=st.dictionaries(
-        _NAMES, st.tuples(st.none() | st.integers(-3, 10), st.none() | st.integers(10, 30))
-    ),
-)
-def test_each_param_comes_from_the_highest_layer_and_nothing_given_is_changed(
-    defaults: dict[str, int],
-    forced: dict[str, int],
-    caller: dict[str, int],
-    drop: set[str],
-    bounds: dict[str, tuple[int | None, int | None]],
-) -> None:
-    """force > drop > caller > defaults, within bounds; inputs are left alone; what changed is on record."""
-    made_bounds = {
-        name: Bound(min=low, max=high, min_source="f:b", max_source="f:b")
-        for name, (low, high) in bounds.items()
-    }
-    force = {name: Setting(value, "f:force", _GROUP) for name, value in forced.items()}
-    policy = Policy(force=force, bounds=made_bounds, drop=dict.fromkeys(drop, "f:d"))
-    tried = _target(**defaults)
-    before = copy.deepcopy((tried, policy, caller))
-    made = merge(tried, policy, caller)
-    assert (tried, policy, caller) == before
-    assert made.violations == []
-
-    wanted = {**defaults, **caller}
-    wanted = {name: value for name, value in wanted.items() if name not in drop} | forced
-    for name, (low, high) in bounds.items():
-        if name in wanted:
-            wanted[name] = max(wanted[name], wanted[name] if low is None else low)
-            wanted[name] = min(wanted[name], wanted[name] if high is None else high)
-        elif name in drop:
-            event("a dropped param with a bound")
-        elif name == "max_tokens" and high is not None:
-            wanted[name] = high
-            event("max_tokens sent for its bound")
-        elif name == "n" and low is not None and low > 1:
-            wanted[name] = low
-    assert made.params == wanted
-    recorded = {entry.param for entry in made.ledger}
-    assert all(name in recorded or caller.get(name) == value for name, value in made.params.items())
-    assert {name for name in caller if name not in made.params} <= recorded

@@ -220,7 +220,7 @@ class World:
         if sent is not None:
             self.knew[sent.number] = tuple(self.failed)
             self.hedges.update(item.timer for item in actions if isinstance(item, SetTimer))
-        seen = standings(self.plan, self.shared, self.chain, self.now, sent)
+        seen = standings(self.plan, self.shared, self.chain, self.now, sent) if actions else {}
         self.stood.extend(seen for _ in actions)
         self.actions.extend((self.now, action) for action in actions)
         return actions

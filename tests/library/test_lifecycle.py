@@ -195,6 +195,7 @@ async def test_close_inside_the_loop(up: Upstream) -> None:
     up.script(OK)
     router = open_router(up)
     await router.acompletion("g", MESSAGES)
+    assert up.open == 1
     router.close()
     await asyncio.to_thread(until, lambda: up.open == 0)
 
@@ -204,6 +205,7 @@ async def test_close_from_another_thread(up: Upstream) -> None:
     up.script(OK)
     router = open_router(up)
     await router.acompletion("g", MESSAGES)
+    assert up.open == 1
     await asyncio.to_thread(router.close)
     await asyncio.to_thread(until, lambda: up.open == 0)
 

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import threading
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
@@ -110,8 +111,10 @@ def test_forgotten_after_its_loop_was_closed(up: Upstream) -> None:
     up.script(OK)
     router = open_router(up)
     asyncio.run(router.acompletion("g", MESSAGES))
+    gone = weakref.ref(router)
     del router
     gc.collect()
+    assert gone() is None
 
 
 def test_at_exit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,46 +1,27 @@
-"""Does each property reach its case? Break the core on purpose, one small patch at a time, and see.
+"""Does each property reach its case? Break the code on purpose, one small patch at a time, and see.
 
 Each patch in ``mutants/`` is named after an invariant, and the tests named after that invariant must
-fail with it. Prints a table (how the untouched core fared, and whether the mutant was killed), and
+fail with it. Prints a table (how the untouched code fared, and whether the mutant was killed), and
 exits with 1 when a mutant survives, a patch does not apply, or an invariant has no mutant.
 Uses git to apply patches. Run from anywhere: ``python tests/property/run_mutants.py [NN ...]``.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-MUTANTS = ROOT / "tests" / "property" / "mutants"
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.property.reach import ROOT, Reach, files, mutants, number_of, pytest, read, united
+
 MAX_LINES = 5
-TIMEOUT_S = 300
-
-_TEST = re.compile(r"^(\S+::test_invariant_(\d+)\w*):$", re.MULTILINE)
-_RUNS = re.compile(r"(\d+) passing, (\d+) failing, and (\d+) invalid")
-_EVENT = re.compile(r"\* ([\d.]+)%, (.+)")
-
-
-@dataclass
-class Reach:
-    """What the tests of one invariant saw of the untouched core.
-
-    Attributes:
-        runs, discarded: examples that ran, and that Hypothesis threw away.
-        classes: share of the examples in each class, in percent.
-    """
-
-    runs: int = 0
-    discarded: int = 0
-    classes: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -53,34 +34,50 @@ class Result:
 
 def main(only: list[str]) -> int:
     """Print the table; 1 when something survived."""
-    patches = [path for path in sorted(MUTANTS.glob("*.patch")) if not only or path.name[:2] in only]
-    reached = _reach(_pytest(ROOT, "-k", "test_invariant", "--hypothesis-show-statistics").stdout)
+    wanted = {int(number) for number in only}
+    held = {number: where for number, where in files().items() if not wanted or number in wanted}
+    patches = [
+        path for number, paths in mutants().items() if not wanted or number in wanted for path in paths
+    ]
     with ThreadPoolExecutor(max_workers=2) as pool:
-        results = list(pool.map(_try, patches))
-    lines = [f"{'mutant':44}{'':12}{'examples':>9}{'discarded':>10}  share of examples by class"]
+        reaching = pool.submit(_reached, held)
+        results = list(pool.map(lambda patch: _try(patch, held), patches))
+    reached = reaching.result()
+    lines = [f"{'mutant':48}{'':12}{'examples':>9}{'discarded':>10}  share of examples by class"]
     for result in results:
-        reach = reached.get(result.name[:2], Reach())
-        share = reach.discarded / max(reach.runs + reach.discarded, 1)
-        classes = ", ".join(f"{what} {part:.0f} %" for what, part in reach.classes.most_common(6))
-        lines.append(f"{result.name:44}{result.verdict:12}{reach.runs:9}{share:10.1%}  {classes}")
+        reach = reached.get(int(result.name[:2]), Reach())
+        classes = ", ".join(f"{what} {part:.0f} %" for what, part in reach.commonest()[:6])
+        share = reach.share_discarded()
+        lines.append(f"{result.name:48}{result.verdict:12}{reach.runs:9}{share:10.1%}  {classes}")
     bad = [result.name for result in results if result.verdict != "killed"]
-    bad += [f"{number} has no mutant" for number in reached if not only and number not in _numbers(patches)]
-    bad += [f"{result.name}: no test ran" for result in results if result.name[:2] not in reached]
+    bad += [f"{number:02} has no mutant" for number in held if number not in mutants()]
+    bad += [f"{number:02}: no example ran" for number in held if number not in reached]
     killed = sum(result.verdict == "killed" for result in results)
     lines += [f"{len(results)} mutants, {killed} killed", *(f"! {item}" for item in bad)]
     sys.stdout.write("\n".join(lines) + "\n")
     return 1 if bad else 0
 
 
-def _numbers(patches: list[Path]) -> set[str]:
-    return {path.name[:2] for path in patches}
+def _reached(held: dict[int, set[str]]) -> dict[int, Reach]:
+    """By invariant, what its tests saw of the untouched code."""
+    where = sorted(set().union(*held.values()))
+    ran = pytest(ROOT, *where, "-k", "test_invariant", "--hypothesis-show-statistics", CI="1")
+    parts: dict[int, list[Reach]] = {}
+    for name, reach in read(ran.stdout).items():
+        number = number_of(name)
+        if number is not None:
+            parts.setdefault(number, []).append(reach)
+    return {number: united(reaches) for number, reaches in parts.items()}
 
 
-def _try(patch: Path) -> Result:
+def _try(patch: Path, held: dict[int, set[str]]) -> Result:
     """Apply *patch* to a copy of the tree and run the tests of its invariant."""
-    lines = [line for line in patch.read_text().splitlines() if re.match(r"[+-](?![+-]{2} )", line)]
+    lines = [line for line in patch.read_text("utf-8").splitlines() if re.match(r"[+-](?![+-]{2} )", line)]
     if sum(line[0] == "+" for line in lines) > MAX_LINES or sum(line[0] == "-" for line in lines) > MAX_LINES:
         return Result(patch.stem, "TOO LONG")
+    number = int(patch.name[:2])
+    if number not in held:
+        return Result(patch.stem, "NO TEST")
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "tree"
         for name in ("router", "tests"):
@@ -91,33 +88,12 @@ def _try(patch: Path) -> Result:
         )
         if applied.returncode:
             return Result(patch.stem, "NO FIT")
-        ran = _pytest(copy, "-x", "-k", f"test_invariant_{patch.name[:2]}")
+        # Whether it is found is asked, not what its smallest case is.
+        only = ("-x", "-k", f"test_invariant_{number:02}", "--hypothesis-profile", "mutants")
+        ran = pytest(copy, *sorted(held[number]), *only)
     if ran.returncode == 1 and " error" not in ran.stdout.splitlines()[-1]:
         return Result(patch.stem, "killed")
     return Result(patch.stem, "SURVIVED" if ran.returncode == 0 else "BROKEN")
-
-
-def _pytest(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    """The property tests of the tree in *folder*, under the ci profile."""
-    environment = {**os.environ, "CI": "1", "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "tests/property", "-p", "no:cacheprovider", "--tb=no", *more]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
-
-
-def _reach(statistics: str) -> dict[str, Reach]:
-    """By invariant, what Hypothesis reports of its tests."""
-    found: dict[str, Reach] = {}
-    blocks = re.split(_TEST, statistics)
-    for number, block in zip(blocks[2::3], blocks[3::3], strict=True):
-        reach = found.setdefault(number, Reach())
-        for passing, failing, invalid in _RUNS.findall(block):
-            reach.runs += int(passing) + int(failing)
-            reach.discarded += int(invalid)
-        for part, what in _EVENT.findall(block):
-            reach.classes[what] += float(part)  # type: ignore[assignment]  # A Counter for most_common.
-    return found
 
 
 if __name__ == "__main__":

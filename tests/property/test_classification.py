@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from router.core.classify import ErrorInfo, classify
+from router.core.classify import MAX_MESSAGE_BYTES, ErrorInfo, classify
 from router.core.events import Cancelled, Ended, Event
 from router.core.failure import RULES, FailureClass
 from router.core.health import Health
+from router.core.table import Retries
+from tests.core.crowd import Crowd, broken, end_of
 from tests.core.strategies import DRAWS, worlds
-from tests.core.world import TABLE, Reply
+from tests.core.world import TABLE, Reply, group
 from tests.property.crowds import MANY, attempts, crowds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.core.crowd import Crowd
     from tests.core.world import World
 
 _WORDS = st.sampled_from(
@@ -38,7 +39,8 @@ _WORDS = st.sampled_from(
         "This model's maximum context length is 8192 tokens",
     ]
 ) | st.text(max_size=8)
-_INFO = st.builds(ErrorInfo, code=_WORDS, type=_WORDS, param=_WORDS, message=_WORDS)
+_LONG = st.text("aé", min_size=1000, max_size=1100)
+_INFO = st.builds(ErrorInfo, code=_WORDS, type=_WORDS, param=_WORDS, message=_WORDS | _LONG)
 _HEADERS = st.dictionaries(
     st.sampled_from(["retry-after", "retry-after-ms", "x-ratelimit-reset-requests", "content-type"]),
     st.sampled_from(["3", "0", "6m0s", "soon", "Sun, 06 Nov 1994 08:49:37 GMT"]) | st.text(max_size=8),
@@ -66,12 +68,15 @@ def test_invariant_10_the_classifier_is_total_and_pure(
     assert failure == classify(status, info, headers, now)
     assert headers == given_headers
     assert failure.kind in TABLE
+    assert failure.status == status
+    assert len(failure.message.encode()) <= MAX_MESSAGE_BYTES
     assert failure.kind is not FailureClass.CANCELLED
     assert set(RULES) == set(TABLE) == set(FailureClass)
     rule, row = RULES[failure.kind], TABLE[failure.kind]
     assert (rule.again.value == "never") == (row.again == "never")
     assert (rule.fallback.value if rule.fallback else None) == row.fallback
     event(f"class: {failure.kind.value}")
+    event(f"a message was cut: {info.message is not None and failure.message != info.message}")
 
 
 _REFUSALS = {400, 401, 402, 403, 404, 405, 413, 422}
@@ -133,3 +138,37 @@ def _teaches_nothing(one: World, happens: Event, act: Callable[[], object]) -> N
 def test_invariant_13_callers_faults_teach_nothing(crowd: Crowd) -> None:
     """Bad requests, refusals of content, overflows and cancels leave all health as it was."""
     event(f"something is known: {bool(crowd.shared.health)}")
+
+
+_POISON = st.sampled_from([FailureClass.SERVER_ERROR, FailureClass.CONNECTION, FailureClass.PROTOCOL])
+
+
+@given(
+    sizes=st.lists(st.integers(2, 3), min_size=1, max_size=2),
+    kind=_POISON,
+    retries=st.integers(1, 3),
+    gaps=st.lists(st.sampled_from([0.0, 0.1, 1.0, 4.0]), min_size=1, max_size=4),
+    others=st.sampled_from([0, 0, 1, 5]),
+    draws=DRAWS,
+)
+def test_invariant_13_one_caller_ejects_nothing_for_all(
+    sizes: list[int], kind: FailureClass, retries: int, gaps: list[float], others: int, draws: list[float]
+) -> None:
+    """Requests that fail alike wherever they go set no target aside, however many there are."""
+    crowd = Crowd(
+        [
+            group(
+                *[f"p{at}{number}/x" for number in range(size)], name=f"g{at}", retries=Retries(max=retries)
+            )
+            for at, size in enumerate(sizes)
+        ],
+        draws=draws,
+    )
+    ids = [item.id for one in crowd.groups for item in one.targets]
+    for gap_s in gaps * 4:
+        crowd.now += gap_s
+        one = crowd.ask(dict.fromkeys(ids, broken(kind)))
+        event(f"gave up for want of tokens: {one.chain.unpaid}")
+        for _ in range(others):
+            assert end_of(crowd.ask()) == "ok"
+        assert [crowd.status(name) for name in ids] == ["READY"] * len(ids)

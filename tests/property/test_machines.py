@@ -255,7 +255,7 @@ class ChainMachine(RuleBasedStateMachine):
             assert len(one.live()) <= 1 + sum(attempt.hedge for attempt in one.chain.attempts)
 
 
-_STEPS = settings(max_examples=max(60, settings().max_examples // 5), stateful_step_count=40)
+_STEPS = settings(stateful_step_count=40)
 HealthMachine.TestCase.settings = _STEPS
 ChainMachine.TestCase.settings = _STEPS
 TestHealth = HealthMachine.TestCase

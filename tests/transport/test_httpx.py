@@ -317,6 +317,7 @@ async def test_environment_is_ignored(up: Upstream, monkeypatch: pytest.MonkeyPa
     await response.read(soon())
     await response.aclose()
     await transport.aclose()
+    assert [seen.target for seen in up.seen] == ["/v1"], "straight to the upstream, not as to a proxy"
 
 
 async def test_configured_proxy(up: Upstream) -> None:

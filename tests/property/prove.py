@@ -1,0 +1,168 @@
+"""Run every property for at least 20,000 examples, a million in all, and write docs/proof.md.
+
+Each test runs in a process of its own, two at a time, under the profile ``million`` with one seed for
+all, and what came of it is kept in ``build/proof.json``; so the run may be interrupted, or done in parts
+(``python tests/property/prove.py NN ...``, ``machines`` for the state machines), and goes on where it
+was. A change of the code makes what is kept void. Exits with 1 when a test fails or has had too few examples.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import secrets
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.property.page import page
+from tests.property.reach import ROOT, Reach, files, number_of, pytest, read
+
+KEPT = ROOT / "build" / "proof.json"
+PAGE = ROOT / "docs" / "proof.md"
+LEAST = 20_000
+IN_ALL = 1_000_000
+JOBS = 2
+MACHINES = "machines"
+_SHOWN = 10
+
+
+@dataclass
+class Proof:
+    """What is kept of a run.
+
+    Attributes:
+        code: a digest of everything that was run.
+        seed: of Hypothesis.
+        tests: what each test saw, by its name for pytest.
+        failed: names of tests that failed.
+    """
+
+    code: str
+    seed: int
+    tests: dict[str, Reach] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+
+    def save(self) -> None:
+        """Keep it."""
+        KEPT.parent.mkdir(exist_ok=True)
+        fresh = KEPT.with_suffix(".new")
+        fresh.write_text(json.dumps(asdict(self), indent=1), "utf-8")
+        fresh.replace(KEPT)
+
+
+def main() -> int:
+    """Run what is wanted and not yet done; write the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("only", nargs="*", help=f"numbers of invariants, or {MACHINES}; nothing: all")
+    parser.add_argument("--examples", type=int, default=LEAST, help="of each test; fewer prove nothing")
+    parser.add_argument("--seed", type=int, help="for Hypothesis; drawn when absent")
+    given = parser.parse_args()
+    proof = _begun(given.seed)
+    tests = _tests({MACHINES if item == MACHINES else int(item) for item in given.only})
+    todo = [
+        name for name in tests if name in proof.failed or not _enough(proof.tests.get(name), given.examples)
+    ]
+    sys.stdout.write(f"seed {proof.seed}; {len(todo)} of {len(tests)} tests to run\n")
+    lock = threading.Lock()
+    with ThreadPoolExecutor(max_workers=JOBS) as pool:
+        list(pool.map(lambda name: _run(name, proof, given.examples, lock), todo))
+    everything = _tests(set())
+    PAGE.write_text(page(proof.tests, everything, _head(proof, everything)), "utf-8")
+    missing = _missing(proof, everything if not given.only else tests)
+    sys.stdout.write("".join(f"! {item}\n" for item in missing[:_SHOWN]))
+    sys.stdout.write(f"! and {len(missing) - _SHOWN} more\n" if missing[_SHOWN:] else "")
+    return 1 if missing else 0
+
+
+# --- running
+
+
+def _begun(seed: int | None) -> Proof:
+    """What is kept of this code, and of this seed if one is given; else nothing yet."""
+    code = _digest()
+    try:
+        kept: dict[str, Any] = json.loads(KEPT.read_text("utf-8"))
+    except FileNotFoundError:
+        kept = {}
+    if kept.get("code") != code or seed not in (None, kept["seed"]):
+        return Proof(code, secrets.randbelow(2**32) if seed is None else seed)
+    tests = {name: Reach(**it) for name, it in kept["tests"].items()}
+    return Proof(code, kept["seed"], tests, kept["failed"])
+
+
+def _digest() -> str:
+    """Of the product and its tests, as they are on the disk."""
+    whole = hashlib.sha256()
+    for folder in ("router", "tests"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            whole.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return whole.hexdigest()[:12]
+
+
+def _tests(wanted: set[int | str]) -> list[str]:
+    """The tests of the *wanted* invariants, or of all; by their names for pytest."""
+    where = sorted(set().union(*files().values()) | {"tests/property/test_machines.py"})
+    listed = pytest(ROOT, *where, "--collect-only").stdout.splitlines()
+    names = [line for line in listed if number_of(line) is not None or line.endswith("::runTest")]
+    return [name for name in names if not wanted or (number_of(name) or MACHINES) in wanted]
+
+
+def _enough(reach: Reach | None, least: int) -> bool:
+    """Whether a test needs no further run: it had its examples, all there are, or has none to draw."""
+    return reach is not None and (reach.runs >= least or reach.exhausted)
+
+
+def _run(name: str, proof: Proof, examples: int, lock: threading.Lock) -> None:
+    began = time.monotonic()
+    options = ("--hypothesis-profile", "million", f"--hypothesis-seed={proof.seed}")
+    ran = pytest(ROOT, name, *options, "--hypothesis-show-statistics", ROUTER_TEST_EXAMPLES=str(examples))
+    seconds = time.monotonic() - began
+    with lock:
+        # A test that draws nothing reports nothing: it had all its cases.
+        proof.tests[name] = read(ran.stdout).get(name, Reach(exhausted=True, seconds=seconds))
+        proof.failed = sorted({*proof.failed, name} if ran.returncode else {*proof.failed} - {name})
+        proof.save()
+        verdict = "FAILED" if ran.returncode else f"{proof.tests[name].runs} examples"
+        sys.stdout.write(f"{seconds:7.1f} s  {verdict:16}{name}\n")
+        if ran.returncode:
+            sys.stdout.write(ran.stdout[-4000:] + ran.stderr[-4000:])
+        sys.stdout.flush()
+
+
+def _missing(proof: Proof, tests: list[str]) -> list[str]:
+    """What the run lacks to be a proof; nothing: it is one."""
+    lacks = [f"{name} failed" for name in proof.failed]
+    for name in tests:
+        reach = proof.tests.get(name)
+        if reach is None or not _enough(reach, LEAST):
+            lacks.append(f"{name}: {reach.runs if reach else 0:,} examples, fewer than {LEAST:,}")
+    total = sum(reach.runs for reach in proof.tests.values())
+    if not lacks and len(tests) == len(proof.tests) and total < IN_ALL:
+        lacks.append(f"{total:,} examples in all, fewer than {IN_ALL:,}")
+    return lacks
+
+
+def _head(proof: Proof, tests: list[str]) -> dict[str, str]:
+    """What the page begins with."""
+    lacks = _missing(proof, tests)
+    total = sum(reach.runs for reach in proof.tests.values())
+    seconds = sum(reach.seconds for reach in proof.tests.values())
+    end = f"**not complete**: {len(lacks)} of {len(tests)} tests lack examples" if lacks else "complete"
+    return {
+        "examples": f"**{total:,}**, {len(proof.failed)} tests failed; {end}",
+        "seed": f"`{proof.seed}` (`python tests/property/prove.py --seed {proof.seed}` repeats it)",
+        "code": f"`{proof.code}` (sha256 of `router/` and `tests/`, its first 12 digits)",
+        "tests": f"{len(proof.tests)}, {JOBS} at a time, {seconds / 60:.0f} minutes of computing",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
