@@ -44,14 +44,16 @@ class Converted:
     diagnostics: tuple[Diagnostic, ...]
 
     def report(self) -> str:
-        """One line for each finding that is not exact, the errors first, then a summary."""
+        """Errors, then what is not exact, each difference once, then a summary."""
         errors = [str(item) for item in self.diagnostics if item.severity == "error"]
-        lines = [
-            f"{item.place}: {item.status}: {item.path}: {item.note}"
-            + (f" (now `{item.native}`)" if item.native else "")
-            for item in self.findings
-            if item.status != "exact"
-        ]
+        alike = Counter((item.status, item.native, item.note) for item in self.findings)
+        lines = []
+        for item in self.findings:
+            count = alike.pop((item.status, item.native, item.note), 0)
+            if count and item.status != "exact":
+                more = f" (and {count - 1} more)" if count > 1 else ""
+                native = f" (now `{item.native}`)" if item.native else ""
+                lines.append(f"{item.place}: {item.status}: {item.path}: {item.note}{native}{more}")
         counts = Counter(item.status for item in self.findings)
         summary = ", ".join(f"{counts[status]} {status}" for status in _STATUSES if counts[status])
         return "\n".join([*errors, *lines, summary or "nothing could be read"])

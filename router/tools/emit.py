@@ -70,11 +70,9 @@ class _Emitter:
             value = item.node
             head = f"{indent}{scalar_text(key)}:"
             flow = self._flow(value)
-            if (
-                isinstance(value, Scalar)
-                or not _children(value)
-                or (len(flow) <= _SHORT and not self._commented(value))
-            ):
+            # The sections of a file are always blocks; inside, what is short is on one line.
+            short = bool(indent) and len(flow) <= _SHORT and not self._commented(value)
+            if short or not _children(value):
                 lines.append(f"{head} {flow}")
             elif isinstance(value, Map):
                 lines += [head, *self.map(value, f"{indent}  ")]
@@ -113,4 +111,5 @@ class _Emitter:
 
 
 def _children(node: Node) -> bool:
+    """Whether it is a map or list with something in it."""
     return bool(node.entries if isinstance(node, Map) else isinstance(node, Sequence) and node.items)

@@ -102,7 +102,11 @@ MISTAKES = (
     ("{model_name: a, model_info: {}}", "missing-key", "`litellm_params` is missing"),
     ("{model_name: a, litellm_params: {model: gemini-x}}", "litellm-unsupported", "write `openai/gemini-x`"),
     ("{model_name: a, litellm_params: {model: bytes/a}}", "unknown-provider", "did you mean `bytez`"),
-    ("{model_name: a, litellm_params: {model: azure/a}}", "litellm-unsupported", "no adapter speaks to `azure`"),
+    (
+        "{model_name: a, litellm_params: {model: azure/a}}",
+        "litellm-unsupported",
+        "no adapter speaks to `azure`",
+    ),
     ("{model_name: a, litellm_params: {model: hosted_vllm/a}}", "litellm-manual", "it has no `api_base`"),
     ("{model_name: a, model_info: 3, litellm_params: {model: bytez/a/b}}", "wrong-type", "must be a map"),
 )
@@ -138,7 +142,11 @@ ROOT_MISTAKES = (
     ("router_settings: {retry_policy: {TimeoutRetries: 1}}", "unknown-key", "unknown key"),
     ("router_settings: {retry_policy: 3}", "wrong-type", "must be a map"),
     ("router_settings: {model_group_retry_policy: 3}", "wrong-type", "must be a map"),
-    ("router_settings: {model_group_retry_policy: {x: {DefaultRetries: 1}}}", "unknown-group", "`x` is no model group"),
+    (
+        "router_settings: {model_group_retry_policy: {x: {DefaultRetries: 1}}}",
+        "unknown-group",
+        "`x` is no model group",
+    ),
     ("router_settings: {allowed_fails_policy: {x: 1}}", "unknown-key", "unknown key"),
     ("router_settings: {fallbacks: {a: [b]}}", "wrong-type", "a list of maps"),
     ("router_settings: {fallbacks: [a]}", "wrong-type", "a map: `- group: [others]`"),

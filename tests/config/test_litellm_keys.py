@@ -70,16 +70,20 @@ PARAMS = [
     ("extra_headers: {provider-key: os.environ/P}", "", ("providers", "bytez", "provider_key"), "env:P"),
     ("extra_body: {autoScale: true}", "", ("providers", "bytez", "auto_scale"), True),
     ("extra_body: {top_k: 5, model: x}", "", (*TARGET, "params"), {"top_k": 5}),
-    ("input_cost_per_token: 0.0000015", "", (*TARGET, "price"), {"input_per_mtok": 1.5, "output_per_mtok": 0}),
-    ("input_cost_per_token: 1e-7, output_cost_per_token: 3e-7", "", (*TARGET, "price", "output_per_mtok"), 0.3),
+    ("input_cost_per_token: 0.0000015", "", (*TARGET, "price"),
+     {"input_per_mtok": 1.5, "output_per_mtok": 0}),
+    ("input_cost_per_token: 1e-7, output_cost_per_token: 3e-7", "",
+     (*TARGET, "price", "output_per_mtok"), 0.3),
     ("output_cost_per_token: '1e-6'", "", (*TARGET, "price"), {"output_per_mtok": 1, "input_per_mtok": 0}),
     ("input_cost_per_token: 1e-6", "input_cost_per_token: 2e-6", (*TARGET, "price", "input_per_mtok"), 1),
     ("input_cost_per_second: 0.01", "", (*TARGET, "price"), {"per_second": 0.01}),
     ("", "max_input_tokens: 8192", (*TARGET, "context_window"), 8192),
     ("", "supports_vision: false", (*TARGET, "supports"), {"vision": False}),
-    ("", "supports_tool_choice: false, supports_function_calling: true", (*TARGET, "supports"), {"tools": False}),
+    ("", "supports_tool_choice: false, supports_function_calling: true", (*TARGET, "supports"),
+     {"tools": False}),
     ("", "supports_reasoning: true", (*TARGET, "supports"), None),
-    ("max_tokens: 20, top_k: 3, wholly_new: 1", "", (*TARGET, "params"), {"max_tokens": 20, "top_k": 3, "wholly_new": 1}),
+    ("max_tokens: 20, top_k: 3, wholly_new: 1", "", (*TARGET, "params"),
+     {"max_tokens": 20, "top_k": 3, "wholly_new": 1}),
     ("max_retries: 3, rpm: null", "", TARGET, {"model": "bytez/a/b"}),
     ("base_url: 'https://b.example'", "", ("providers", "bytez", "base_url"), "https://b.example"),
 ]  # fmt: skip
@@ -153,10 +157,12 @@ SETTINGS = [
     ("retry_policy: {DefaultRetries: 0}", ("defaults", "retries"), {"max": 0}),
     ("retry_policy: {}", ("defaults",), None),
     ("model_group_retry_policy: {m: {DefaultRetries: 1}}", ("models", "m", "retries"), {"max": 1}),
-    ("default_litellm_params: {temperature: 0.5, timeout: 7, x: 1}", ("defaults", "params"), {"temperature": 0.5}),
+    ("default_litellm_params: {temperature: 0.5, timeout: 7, x: 1}", ("defaults", "params"),
+     {"temperature": 0.5}),
     ("default_litellm_params: {temperature: 0.5, timeout: 7, x: 1}", ("defaults", "attempt_timeout"), "7s"),
     ("optional_pre_call_checks: [deployment_affinity]", ("models", "m", "affinity"), "caller"),
-    ("optional_pre_call_checks: [session_affinity]", ("models", "m", "affinity"), "header:x-litellm-session-id"),
+    ("optional_pre_call_checks: [session_affinity]", ("models", "m", "affinity"),
+     "header:x-litellm-session-id"),
     ("model_group_alias: {x: m, y: {model: m, hidden: true}}", ("models", "m", "aliases"), ["x", "y"]),
 ]  # fmt: skip
 
@@ -279,7 +285,8 @@ def test_environment_variables_stay_in_the_file(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("USER_NAME", raising=False)
     text = """\
 model_list:
-  - {model_name: a, litellm_params: {model: bytez/a/b, user: os.environ/USER_NAME, stop: [os.environ/USER_NAME]}}
+  - model_name: a
+    litellm_params: {model: bytez/a/b, user: os.environ/USER_NAME, stop: [os.environ/USER_NAME]}
   - {model_name: b, litellm_params: {model: openai/x, api_key: os.environ/FAR, api_base: os.environ/BASE}}
   - {model_name: c, litellm_params: {model: bytez/a/b, rpm: os.environ/RPM, api_base: os.environ/BASE}}
 environment_variables:
@@ -328,14 +335,13 @@ def test_each_key_has_a_finding() -> None:
     params = written("litellm_params").replace("litellm_credential_name: 1", "litellm_credential_name: one")
     for name in ("api_key", "organization"):
         params = params.replace(f"{name}: 1", f"{name}: os.environ/K")
-    text = (
-        HEAD
-        + deployment(f"{params}, silent_model: m, rust: true", f"{written('model_info')}, team_id: x, tier: null")
-        + deployment(name="n")
-        + "".join(f"{section}: {{{written(section)}}}\n" for section in ("router_settings", "litellm_settings"))
-        + f"general_settings: {{{written('general_settings').replace('master_key: 1', 'master_key: os.environ/M')}}}\n"
-        + "credential_list: [{credential_name: one, credential_values: {}}]\n"
-    )  # fmt: skip
+    info = f"{written('model_info')}, team_id: x, tier: null"
+    general = written("general_settings").replace("master_key: 1", "master_key: os.environ/M")
+    text = HEAD + deployment(f"{params}, silent_model: m, rust: true", info) + deployment(name="n")
+    for section in ("router_settings", "litellm_settings"):
+        text += f"{section}: {{{written(section)}}}\n"
+    text += f"general_settings: {{{general}}}\n"
+    text += "credential_list: [{credential_name: one, credential_values: {}}]\n"
     loaded = load_text(text)
     assert loaded.conversion is not None
     assert [str(item) for item in loaded.diagnostics if item.severity == "error"] == []

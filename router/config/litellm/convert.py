@@ -139,9 +139,12 @@ class _Converter:
         made = {name: Entry(places[name].place, group(found, settings)) for name, found in by_name.items()}
         groups = Groups(made, asked - by_name.keys(), self._findings)
         groups.add_aliases(settings)
-        self._completion_model(groups)
+        others = self._completion_model(groups)
         self._check_group_policies(groups)
         Chains(groups, settings).write()
+        if others is not None and isinstance(others.node, Map):
+            kept = {key: item for key, item in others.node.entries.items() if key != "aliases"}
+            groups.groups["*"] = Entry(others.place, Map(others.node.place, kept))
         return groups.groups
 
     def _credentials(self) -> dict[str, Map]:
@@ -168,24 +171,25 @@ class _Converter:
                 if own is not None:
                     own.entries["retries"] = Entry(policy.place, policy)
 
-    def _completion_model(self, groups: Groups) -> None:
+    def _completion_model(self, groups: Groups) -> Entry | None:
+        """The group for names that are no group's, as LiteLLM's file names it; None: it names none."""
         general = self._root.get("general_settings")
         item = general.entries.get("completion_model") if isinstance(general, Map) else None
         name = text_of(item.node) if item is not None else None
         if item is None or name is None:
-            return
+            return None
         path = ("general_settings", "completion_model")
         if "*" in groups.groups:
             note = "left out: `*` is a group already, and serves every other name"
             self._findings.add("manual", item.place, path, note)
-            return
+            return None
         if not groups.check(name, Scalar(item.node.place, name), path):
-            return
+            return None
         own = groups.own(name, item.place)
-        if own is not None:
-            kept = {key: value for key, value in own.entries.items() if key != "aliases"}
-            groups.groups["*"] = Entry(item.place, Map(own.place, kept))
-            self._findings.row("general_settings", item.place, path)
+        if own is None:
+            return None
+        self._findings.row("general_settings", item.place, path)
+        return Entry(item.place, own)
 
     # --- general_settings
 

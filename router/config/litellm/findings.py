@@ -54,7 +54,7 @@ class Finding:
 
 
 class Findings:
-    """Collects findings; those that are not exact become diagnostics too.
+    """Collects findings; those that are not exact become diagnostics too, a difference once a file.
 
     Attributes:
         diagnostics: takes them, and the errors of the file.
@@ -63,6 +63,7 @@ class Findings:
     def __init__(self, diagnostics: Diagnostics) -> None:
         self.diagnostics = diagnostics
         self._found: dict[Finding, None] = {}
+        self._told: set[tuple[str, str]] = set()
 
     def __iter__(self) -> Any:
         return iter(sorted(self._found, key=lambda item: item.place))
@@ -78,8 +79,9 @@ class Findings:
             native: what the key became.
         """
         self._found.setdefault(Finding(status, format_path(path), place, native, note))
-        if status == "exact":
+        if status == "exact" or (status == "approximate" and (native, note) in self._told):
             return
+        self._told.add((native, note))
         message = f"becomes `{native}`: {note}" if native else note
         hint = f"look whether `{native}` is what you want" if native else None
         self.diagnostics.add(_CODES[status], place, message, path=path, hint=hint)

@@ -183,7 +183,7 @@ class SettingsReader:
 
     def _retry_policy(self, item: Entry, path: Path) -> bool:
         self.settings.retries = self._policies.retries(item, path, self.settings.default_retries)
-        return self.settings.retries is not None
+        return self.settings.retries is not None or not any(entries_of(item.node))
 
     def _group_retry_policy(self, item: Entry, path: Path) -> bool:
         if not isinstance(item.node, Map):
@@ -196,7 +196,8 @@ class SettingsReader:
         return True
 
     def _allowed_fails_policy(self, item: Entry, path: Path) -> bool:
-        return self._keep("allowed_fails", item, self._policies.allowed_fails(item.node, path))
+        value = self._policies.allowed_fails(item.node, path)
+        return self._keep("allowed_fails", item, value) or not any(entries_of(item.node))
 
     # --- choosing
 
@@ -252,7 +253,7 @@ class SettingsReader:
             else:
                 note = f"LiteLLM's `{shorten(key)}` is not read here"
                 self._findings.add("unsupported", other.place, here, note)
-        return bool(self.settings.params)
+        return bool(self.settings.params) or not item.node.entries
 
     # --- names
 
