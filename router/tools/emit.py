@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from router.config.nodes import Map, Scalar, Sequence
+from router.config.nodes import Map, Sequence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

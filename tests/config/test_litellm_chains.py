@@ -74,7 +74,7 @@ def test_default_fallbacks() -> None:
 
 
 def test_star_holds_in_the_other_lists_too() -> None:
-    """LiteLLM accepts it there and never looks."""
+    """It is for every group that has no list of its own."""
     made = groups('context_window_fallbacks: [{"*": [d]}]')
     assert made["a"]["fallbacks"] == {"on_context_overflow": ["d"]}
 

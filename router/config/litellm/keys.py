@@ -136,12 +136,8 @@ _MODEL_INFO = {
 _FALLBACKS = {
     "fallbacks": Row("approximate", "fallbacks", f"{_DEEP}; they hold for aliases too"),
     "default_fallbacks": Row("approximate", "fallbacks", f"{_DEEP}, where a group has none of its own"),
-    "context_window_fallbacks": Row(
-        "approximate", "fallbacks.on_context_overflow", f"{_DEEP}; `*` holds here too"
-    ),
-    "content_policy_fallbacks": Row(
-        "approximate", "fallbacks.on_content_policy", f"{_DEEP}; `*` holds here too"
-    ),
+    "context_window_fallbacks": Row("approximate", "fallbacks.on_context_overflow", _DEEP),
+    "content_policy_fallbacks": Row("approximate", "fallbacks.on_content_policy", _DEEP),
 }
 _ROUTER_SETTINGS = {
     **_FALLBACKS,
