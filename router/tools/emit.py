@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from router.config.nodes import Map, Sequence
+from router.config.nodes import Map, Scalar, Sequence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +72,7 @@ class _Emitter:
             flow = self._flow(value)
             # The sections of a file are always blocks; inside, what is short is on one line.
             short = bool(indent) and len(flow) <= _SHORT and not self._commented(value)
-            if short or not _children(value):
+            if isinstance(value, Scalar) or short or not _children(value):
                 lines.append(f"{head} {flow}")
             elif isinstance(value, Map):
                 lines += [head, *self.map(value, f"{indent}  ")]
@@ -110,6 +110,6 @@ class _Emitter:
         )
 
 
-def _children(node: Node) -> bool:
-    """Whether it is a map or list with something in it."""
-    return bool(node.entries if isinstance(node, Map) else isinstance(node, Sequence) and node.items)
+def _children(node: Map | Sequence) -> bool:
+    """Whether there is something in it."""
+    return bool(node.entries if isinstance(node, Map) else node.items)

@@ -108,6 +108,21 @@ MISTAKES = (
         "no adapter speaks to `azure`",
     ),
     ("{model_name: a, litellm_params: {model: hosted_vllm/a}}", "litellm-manual", "it has no `api_base`"),
+    (
+        "{model_name: a, litellm_params: {model: os.environ/M}}",
+        "litellm-manual",
+        "`os.environ/M` is left out",
+    ),
+    (
+        "{model_name: a, litellm_params: {model: bytez/a/b}, model_info: {modee: chat}}",
+        "unknown-key",
+        "did you mean `mode`",
+    ),
+    (
+        "{model_name: a, litellm_params: {model: bytez/a/b}, model_info: {supports_vision: x}}",
+        "wrong-type",
+        "true or false",
+    ),
     ("{model_name: a, model_info: 3, litellm_params: {model: bytez/a/b}}", "wrong-type", "must be a map"),
 )
 PARAM_MISTAKES = (
@@ -123,6 +138,19 @@ PARAM_MISTAKES = (
     ("drop_params: 3", "wrong-type", "true or false"),
     ("tags: a", "wrong-type", "a list of texts"),
     ("extra_headers: a", "wrong-type", "a map"),
+    ("extra_headers: {x-a: 3}", "wrong-type", "must be text"),
+    ("additional_drop_params: 3", "wrong-type", "a list of texts"),
+    ("allowed_openai_params: 3", "wrong-type", "a list of texts"),
+    ("organization: x", "litellm-unsupported", "Bytez has no organisations"),
+    ("extra_body: {autoScale: 3}", "wrong-type", "true or false"),
+    ("extra_body: {stop: os.environ/X}", "litellm-manual", "`os.environ/X` is left out"),
+    ("response_format: {type: os.environ/X}", "litellm-manual", "`os.environ/X` is left out"),
+    ("rpm: os.environ/X", "litellm-manual", "`os.environ/X` is left out"),
+    ("drop_params: os.environ/X", "litellm-manual", "`os.environ/X` is left out"),
+    ("tags: [os.environ/X]", "litellm-manual", "`os.environ/X` is left out"),
+    ("input_cost_per_token: x", "wrong-type", "a number"),
+    ("input_cost_per_second: x", "wrong-type", "a number"),
+    ("order: x", "wrong-type", "a whole number"),
     ("extra_body: a", "wrong-type", "a map"),
     ("api_base: 'env:X'", "bad-url", "os.environ/NAME"),
     ("litellm_credential_name: x", "unknown-provider", "no credential `x`"),
@@ -190,6 +218,20 @@ def test_empty_general_settings() -> None:
     text = PAGE + "general_settings:\n"
     assert load_text(text).require().callers is None
     assert load_text(PAGE + "general_settings: {master_key: }\n").require().callers is None
+
+
+def test_null_is_nothing() -> None:
+    """A key without a value counts as not written, wherever it stands."""
+    text = PAGE + "      rpm:\n      tags: null\nrouter_settings: {num_retries: null, timeout: }\n"
+    text += "general_settings: {alerting: null}\nlitellm_settings:\nenvironment_variables:\n"
+    assert list(load_text(text).diagnostics) == []
+
+
+def test_many_unknown_params_are_not_dear() -> None:
+    """Only so many names are compared with known ones; the rest go up as they are."""
+    names = [f"unknown_{number}_of_many" for number in range(1_500)]
+    loaded = load_text(PAGE + "".join(f"      {name}: 1\n" for name in names))
+    assert set(names) < set(loaded.require().models["gemma-3"].targets[0].params or ())
 
 
 def test_params_are_not_mistaken_for_misspelt_keys() -> None:

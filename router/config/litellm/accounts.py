@@ -10,7 +10,7 @@ from router.config import secrets
 from router.config.check_providers import FRAMING_HEADERS
 from router.config.litellm.known import OPENAI, UPSTREAMS
 from router.config.litellm.values import absent, entry
-from router.config.nodes import Entry, Map, Scalar, Sequence, entries_of
+from router.config.nodes import Entry, Map, Scalar, entries_of
 from router.types import Reference
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ class Account:
         place: of the deployment's params.
         entries: native keys of the provider that are written.
         headers: header → its value.
-        passthrough: further params that an openai provider is told to carry.
     """
 
     prefix: str
@@ -151,7 +150,5 @@ def _identity(account: Account) -> tuple[tuple[str, str], ...]:
 
 
 def _said(node: Node) -> str:
-    if isinstance(node, Sequence):
-        return ",".join(_said(item) for item in node.items)
     value = node.value if isinstance(node, Scalar) else None
     return f"literal:{value.name}" if isinstance(value, Reference) else str(value)
