@@ -91,6 +91,14 @@ class Groups:
         message = f"`{shorten(name)}` is no model group"
         self._findings.diagnostics.add("unknown-group", node.place, message, path=path, hint=hint)
 
+    def too_many(self, place: Place) -> None:
+        """An error: the chains, written out, are beyond the bound of a file."""
+        message = "written out, the chains of fallbacks are beyond the bound of a file"
+        hint = "lower `max_fallbacks` or shorten the chains; `--large` allows more"
+        self._findings.diagnostics.add(
+            "too-large", place, message, path=("router_settings", "fallbacks"), hint=hint
+        )
+
     def check(self, name: str, node: Scalar, path: tuple[str | int, ...]) -> bool:
         """Whether *name* can stand in a chain; a finding says why not."""
         if self.meaning(name) is not None:
@@ -110,11 +118,12 @@ class Chains:
     Attributes:
         groups: the native groups.
         settings: what LiteLLM's file says.
-        _usable: names already looked at, so that each is one finding.
+        most: names that all chains may have together, so that a small file cannot become a huge one.
     """
 
     groups: Groups
     settings: Settings
+    most: int
     _tables: dict[str, dict[str, Entry]] = field(default_factory=dict)
 
     def write(self) -> None:
@@ -125,8 +134,11 @@ class Chains:
             item = self.settings.default_fallbacks
             table = self._tables.setdefault(_ON_ERROR, {})
             table.setdefault(ANY, self._checked("default_fallbacks", "", item))
-        for name in list(self.groups.groups):
-            self._write(name)
+        for name, item in list(self.groups.groups.items()):
+            self.most -= self._write(name)
+            if self.most < 0:
+                self.groups.too_many(item.place)
+                return
 
     def _checked(self, native: str, name: str, item: Entry) -> Entry:
         """The list without what cannot stand in a chain; the group it is for gets to exist."""
@@ -145,7 +157,8 @@ class Chains:
         if self.groups.own(name, item.place) is None and not self.groups.without_provider(name):
             self.groups.check(name, Scalar(item.place, name), path)
 
-    def _write(self, name: str) -> None:
+    def _write(self, name: str) -> int:
+        """Write the chain of one group; how many names it has."""
         group = self.groups.groups[name].node
         assert isinstance(group, Map)
         made: dict[str, Entry] = {}
@@ -161,6 +174,7 @@ class Chains:
         if made:
             place = next(iter(made.values())).place
             group.entries["fallbacks"] = Entry(place, Map(place, made))
+        return sum(len(items_of(item.node)) for item in made.values())
 
     def _follow(
         self, table: dict[str, Entry], asked: str, name: str, depth: int, found: dict[str, Scalar]

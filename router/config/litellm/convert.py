@@ -59,11 +59,13 @@ def convert(root: Map, includer: Includer, path: str) -> Conversion:
         includer: reads included files; its diagnostics take the findings.
         path: the absolute path of the file.
     """
-    return _Converter(unite(root, includer, path), Findings(includer.diagnostics)).convert()
+    united = unite(root, includer, path)
+    return _Converter(united, Findings(includer.diagnostics), includer.limit.nodes).convert()
 
 
 class _Converter:
-    def __init__(self, root: Map, findings: Findings) -> None:
+    def __init__(self, root: Map, findings: Findings, most: int) -> None:
+        self._most = most
         self._root = root
         self._findings = findings
         self._values = Values(root.get("environment_variables"), findings)
@@ -141,7 +143,7 @@ class _Converter:
         groups.add_aliases(settings)
         others = self._completion_model(groups)
         self._check_group_policies(groups)
-        Chains(groups, settings).write()
+        Chains(groups, settings, self._most).write()
         if others is not None and isinstance(others.node, Map):
             kept = {key: item for key, item in others.node.entries.items() if key != "aliases"}
             groups.groups["*"] = Entry(others.place, Map(others.node.place, kept))
