@@ -353,3 +353,27 @@ def test_each_key_has_a_finding() -> None:
             findings = [path for path in said if path.startswith(f"{section}.{key}")]
             assert findings, key
     assert {"model_list[0].litellm_params.silent_model", "model_list[0].model_info.team_id"} <= said
+
+
+LIMITS = [
+    ("rpm: 60, tpm: 9000, max_parallel_requests: 4", {"rpm": 60, "tpm": 9000, "concurrency": 4}),
+    ("rpm: 60", {"rpm": 60}),
+    ("rpm: 0, max_parallel_requests: 0.5", {"concurrency": 7}),
+    ("", {"concurrency": 7}),
+]
+
+
+@pytest.mark.parametrize(("params", "limits"), LIMITS)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "router_settings: {default_max_parallel_requests: 7}",
+        "general_settings: {max_parallel_requests: 7}",
+        "router_settings: {default_max_parallel_requests: 7}\ngeneral_settings: {max_parallel_requests: 9}",
+    ],
+)
+def test_limits(params: str, limits: dict[str, int], settings: str) -> None:
+    """Limits are the target's; a default of requests at once is for targets that say nothing."""
+    tree = native(f"{HEAD}{deployment(params)}{settings}\n")
+    assert at(tree, (*TARGET, "limits")) == limits
+    assert at(native(HEAD + deployment("rpm: 0")), (*TARGET, "limits")) is None

@@ -212,6 +212,8 @@ class _Converter:
                     fields = {"name": entry(item.place, "master"), "key": Entry(value.place, value)}
                     callers = Sequence(item.place, [Map(item.place, fields)])
                     self._findings.row("general_settings", item.place, here)
+            elif key == "max_parallel_requests":
+                self._settings.concurrency(item, here)
             elif key != "completion_model":
                 other_key("general_settings", item, here, self._findings)
             elif text_of(item.node) is None:

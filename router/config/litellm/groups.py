@@ -12,11 +12,13 @@ from router.config.nodes import Entry, Map, Scalar, Sequence
 if TYPE_CHECKING:
     from collections.abc import Sequence as ListOf
 
+    from router.config.diagnostics import Place
     from router.config.litellm.policies import Said
     from router.config.litellm.readers import Deployment
     from router.config.litellm.settings import Settings
 
 _SHARES: Final = ("weight", "rpm", "tpm")
+_LIMITS: Final = (("rpm", "rpm"), ("tpm", "tpm"), ("max_parallel_requests", "concurrency"))
 _MAX_WEIGHT: Final = 1_000_000
 _MAX_TIER: Final = 1_000
 _MAX_BUILT_IN_RETRIES: Final = 4
@@ -34,7 +36,10 @@ def group(deployments: ListOf[tuple[Deployment, str]], settings: Settings) -> Ma
     tiers = _tiers(alone)
     weights = _weights(alone, tiers) if settings.shuffle else [None] * len(alone)
     for (one, provider), tier, weight in zip(deployments, tiers, weights, strict=True):
-        targets.items.append(_target(one, provider, tier, weight))
+        target = _target(one, provider, tier, weight)
+        if limits := _limits(one.shares, settings.concurrency):
+            target.entries["limits"] = Entry(next(iter(limits.values())).place, Map(one.place, limits))
+        targets.items.append(target)
     made.entries["targets"] = Entry(first.place, targets)
     if settings.strategy is not None:
         made.entries["strategy"] = settings.strategy
@@ -117,6 +122,15 @@ def _target(one: Deployment, provider: str, tier: int, weight: Entry | None) -> 
         _both_prices(price.node)
     if one.params:
         made.entries["params"] = Entry(one.place, Map(one.place, one.params))
+    return made
+
+
+def _limits(shares: Said, concurrency: tuple[Place, float] | None) -> dict[str, Entry]:
+    """What LiteLLM limits, in its order: a default of requests at once counts where nothing else does."""
+    named = ((name, shares.get(key)) for key, name in _LIMITS)
+    made = {name: entry(said[0], int(said[1])) for name, said in named if said is not None and said[1] >= 1}
+    if not made and concurrency is not None and concurrency[1] >= 1:
+        made["concurrency"] = entry(concurrency[0], int(concurrency[1]))
     return made
 
 

@@ -26,6 +26,8 @@ class Row(NamedTuple):
 _PLANNED_CACHE = "a cache is planned; its key will be `cache: {ttl, …}` on groups or in `defaults`"
 _LOGS = "logs are set for the process: `ROUTER_LOG_LEVEL`, `ROUTER_LOG_FORMAT`"
 _DEEP = "the chain is written out for each group, depth first, each group once"
+_KEPT_TO = "always kept to, with any strategy"
+_LINE = "a request waits for room up to `limits.max_wait`, then goes on"
 _SHARED = "state shared between processes is planned; until then each process keeps its own"
 
 SECTIONS: Final = (
@@ -67,12 +69,12 @@ _LITELLM_PARAMS = {
     "weight": Row(
         "approximate", "targets[].weight", "shares are exact in turn, not drawn by lot; 0 serves last"
     ),
-    "rpm": Row("approximate", "targets[].weight", "it sets the share, as with `simple-shuffle`"),
-    "tpm": Row("approximate", "targets[].weight", "it sets the share, as with `simple-shuffle`"),
+    "rpm": Row("approximate", "targets[].limits.rpm", f"{_KEPT_TO}; without `weight` it sets the share"),
+    "tpm": Row("approximate", "targets[].limits.tpm", f"{_KEPT_TO}; without `weight` it sets the share"),
     "order": Row(
         "approximate", "targets[].tier", "a target without it comes last, where LiteLLM would never ask it"
     ),
-    "max_parallel_requests": Row("manual", "", "limits are planned; write `limits: {concurrency: N}` then"),
+    "max_parallel_requests": Row("approximate", "targets[].limits.concurrency", _LINE),
     "tags": Row(
         "approximate", "targets[].tags", "a request names tags in `router: {tags: […]}` and needs all of them"
     ),
@@ -177,7 +179,7 @@ _ROUTER_SETTINGS = {
     "tag_filtering_match_any": Row("manual", "", "a target needs all tags of a request, never any"),
     "default_litellm_params": Row("approximate", "defaults.params", "its generation params"),
     "default_max_parallel_requests": Row(
-        "manual", "", "limits are planned; write `limits: {concurrency: N}` then"
+        "approximate", "targets[].limits.concurrency", f"of targets that say nothing; {_LINE}"
     ),
     "cache_responses": Row("manual", "", _PLANNED_CACHE),
     "cache_kwargs": Row("manual", "", _PLANNED_CACHE),
@@ -213,8 +215,10 @@ _GENERAL_SETTINGS = {
     "completion_model": Row(
         "approximate", 'models."*"', "names of other groups are still served by those groups"
     ),
-    "max_parallel_requests": Row("manual", "", "limits are planned; write `limits: {concurrency: N}` then"),
-    "global_max_parallel_requests": Row("manual", "", "limits are planned"),
+    "max_parallel_requests": Row(
+        "approximate", "targets[].limits.concurrency", f"of targets that say nothing; {_LINE}"
+    ),
+    "global_max_parallel_requests": Row("manual", "", "write `limits: {concurrency: N}` for each provider"),
 }
 
 _TABLE: Final = (

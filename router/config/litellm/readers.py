@@ -41,7 +41,7 @@ class Deployment:
         model: the provider's own model id, and where it stands.
         target: native keys of the target, ``model`` left out.
         params: its generation params.
-        shares: ``weight``, ``rpm``, ``tpm`` as far as they are written.
+        shares: ``weight``, ``rpm``, ``tpm``, ``max_parallel_requests`` as far as they are written.
         order: None: not written.
         group: what it says that a whole group has here: key → (its place, value).
     """
@@ -74,7 +74,7 @@ class KeyReader:
         self._readers: dict[str, Reader] = {
             **dict.fromkeys(("api_key", "api_base", "base_url"), self._credential),
             **dict.fromkeys(("extra_headers", "headers"), self._headers),
-            **dict.fromkeys(("weight", "rpm", "tpm"), self._share),
+            **dict.fromkeys(("weight", "rpm", "tpm", "max_parallel_requests"), self._share),
             **dict.fromkeys(("timeout", "stream_timeout"), self._seconds),
             **dict.fromkeys(("input_cost_per_token", "output_cost_per_token"), self._price),
             "num_retries": self._count,

@@ -47,9 +47,10 @@ _AFFINITIES: Final = {
         "each value of that header keeps to one target while it is ready",
     ),
 }
+_COUNTS: Final = ("num_retries", "allowed_fails", "max_fallbacks", "default_max_parallel_requests")
 _HARMLESS_CHECKS: Final = {
     "responses_api_deployment_check": "there is no Responses API here",
-    "enforce_model_rate_limits": "limits are planned",
+    "enforce_model_rate_limits": "limits are always kept to",
 }
 
 
@@ -88,6 +89,11 @@ class Settings:
         """Whether LiteLLM sets targets aside at all."""
         return not self.said.get("disable_cooldowns", (None, 0))[1]
 
+    @property
+    def concurrency(self) -> tuple[Place, float] | None:
+        """Requests at once for a target that says nothing of it; None: unlimited."""
+        return self.said.get("default_max_parallel_requests")
+
     def defaults(self, place: Place) -> Map | None:
         """The native ``defaults``; None when nothing is said."""
         made = policies(self.said, self.default_retries, cooldowns=self.cooldowns)
@@ -120,7 +126,7 @@ class SettingsReader:
         number = self._number
         self._readers: dict[str, Callable[[Entry, Path], bool]] = {
             **dict.fromkeys(FALLBACK_LISTS, self._fallbacks),
-            **dict.fromkeys(("num_retries", "allowed_fails", "max_fallbacks"), self._count),
+            **dict.fromkeys(_COUNTS, self._count),
             **dict.fromkeys(("retry_after", "cooldown_time"), number),
             **dict.fromkeys(("timeout", "request_timeout", "stream_timeout"), self._seconds),
             **dict.fromkeys(("drop_params", "disable_cooldowns"), self._flag),
@@ -178,6 +184,13 @@ class SettingsReader:
         if value is not None:
             self.settings.said[key] = (item.place, value)
         return value is not None
+
+    def concurrency(self, item: Entry, path: Path) -> None:
+        """Read ``general_settings.max_parallel_requests``, a default as the router's own, which wins."""
+        value = self._values.number(item, path, whole=True)
+        if value is not None:
+            self.settings.said.setdefault("default_max_parallel_requests", (item.place, value))
+            self._findings.row("general_settings", item.place, path)
 
     # --- policies by class
 
