@@ -24,7 +24,7 @@ _BYTEZ_KEYS = ("provider_key", "auto_scale")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
 # These frame the message or are derived from it; a wrong one breaks or smuggles requests.
 # fmt: off
-_FRAMING_HEADERS: Final = frozenset({
+FRAMING_HEADERS: Final = frozenset({
     "host", "content-length", "content-type", "content-encoding", "transfer-encoding", "connection",
     "keep-alive", "te", "trailer", "upgrade", "expect", "accept", "accept-encoding",
 })
@@ -117,7 +117,7 @@ def _headers(headers: Node | None, path: Path, diagnostics: Diagnostics) -> None
         lower = name.lower()
         if not _HEADER_NAME.fullmatch(name):
             diagnostics.add("bad-header", entry.place, "this cannot be a header's name", path=here)
-        elif lower in _FRAMING_HEADERS:
+        elif lower in FRAMING_HEADERS:
             message = "the router sets this header itself"
             diagnostics.add("bad-header", entry.place, message, path=here, hint="remove it")
         elif lower in seen:

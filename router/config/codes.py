@@ -262,9 +262,22 @@ CODES: dict[str, Code] = {
         "Its name or value is not allowed in HTTP, or the router sets it itself.",
         "Correct or remove it.",
     ),
+    "litellm-approximate": Code(
+        "A key of LiteLLM's means nearly the same here",
+        "What it becomes behaves a little differently; the message says how.",
+        "Look whether that is what you want; `router convert` prints the native file.",
+        severity="note",
+    ),
+    "litellm-manual": Code(
+        "A key of LiteLLM's needs your decision",
+        "It could not be taken over as it stands; the message says what to do.",
+        "Do what the message says, or remove the key.",
+        severity="warning",
+    ),
     "litellm-unsupported": Code(
-        "A key of LiteLLM's that is not read yet",
-        "Ignoring it would change what the file means.",
-        "Remove it, or write a native file.",
+        "A key of LiteLLM's has no effect here",
+        "What it does in LiteLLM is not done.",
+        "Remove it, or do without what it does.",
+        severity="warning",
     ),
 }

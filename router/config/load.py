@@ -37,6 +37,7 @@ class Loaded:
         root: the united, native tree with its places; None when a file could not be read as YAML.
         references: every reference that is written, in the file's order.
         file: the root file as it was named.
+        conversion: what became of each key of a LiteLLM file; None: it is a native one.
     """
 
     config: RouterConfig | None
@@ -44,6 +45,7 @@ class Loaded:
     root: Map | None
     references: tuple[Located, ...]
     file: str
+    conversion: litellm.Conversion | None = None
 
     def locate(self, path: Path) -> Place:
         """Where the value at *path* is written; for one that is not, where its map is."""
@@ -139,14 +141,15 @@ def _finish(root: Map | None, file: str, path: str, includer: Includer) -> Loade
     diagnostics = includer.diagnostics
     if root is None:
         return Loaded(None, diagnostics, None, (), file)
-    root = litellm.convert(root, diagnostics) if litellm.recognised(root) else includer.unite(root, (path,))
+    conversion = litellm.convert(root, includer, path) if litellm.recognised(root) else None
+    root = conversion.root if conversion is not None else includer.unite(root, (path,))
     _make_absolute(root, includer.directories)
     config = validate(root, diagnostics)
     check_providers(root, diagnostics)
     check_models(root, diagnostics)
     if config is not None:
         check_timeouts(config, root, diagnostics)
-    return Loaded(config if diagnostics.ok else None, diagnostics, root, references(root), file)
+    return Loaded(config if diagnostics.ok else None, diagnostics, root, references(root), file, conversion)
 
 
 def _make_absolute(root: Map, directories: Mapping[str, str]) -> None:

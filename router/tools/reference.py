@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from router.config.codes import CODES
+from router.config.litellm.keys import ROWS, SECTIONS
 from router.config.schema import schema
 
 MARKER: Final = "<!-- Below this line the page is written by `python -m router.tools.reference docs`. -->\n"
@@ -74,7 +75,25 @@ def diagnostics_reference() -> str:
     )
 
 
-PAGES: Final = {"config.md": config_reference, "diagnostics.md": diagnostics_reference}
+def litellm_reference() -> str:
+    """What becomes of each key of LiteLLM's config.yaml, a table for each section."""
+    parts = []
+    for section in SECTIONS:
+        rows = [
+            f"| `{key}` | {row.status} | {f'`{row.native}`' if row.native else ''} | {row.note} |"
+            for (where, key), row in ROWS.items()
+            if where == section
+        ]
+        parts += [f"### {section}", "", "| key | status | here | how it differs, or what to do |"]
+        parts += ["|---|---|---|---|", *rows, ""]
+    return "\n".join(parts)
+
+
+PAGES: Final = {
+    "config.md": config_reference,
+    "diagnostics.md": diagnostics_reference,
+    "from-litellm.md": litellm_reference,
+}
 
 
 def main(arguments: list[str]) -> int:

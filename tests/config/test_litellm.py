@@ -99,14 +99,61 @@ MISTAKES = (
     ("{model_name: a, litellm_params: {}}", "missing-key", "`model` is missing"),
     ("{model_name: a, litellm_params: {model: 3}}", "wrong-type", "must be text"),
     ("{model_nmae: a, litellm_params: {model: bytez/a/b}}", "unknown-key", "did you mean `model_name`"),
-    ("{model_name: a, model_info: {}}", "litellm-unsupported", "`model_info` is not read"),
-    ("{model_name: a, litellm_params: {model: gpt-4o}}", "litellm-unsupported", "write `openai/gpt-4o`"),
-    ("{model_name: a, litellm_params: {model: bytes/a}}", "litellm-unsupported", "did you mean `bytez`"),
+    ("{model_name: a, model_info: {}}", "missing-key", "`litellm_params` is missing"),
+    ("{model_name: a, litellm_params: {model: gemini-x}}", "litellm-unsupported", "write `openai/gemini-x`"),
+    ("{model_name: a, litellm_params: {model: bytes/a}}", "unknown-provider", "did you mean `bytez`"),
+    (
+        "{model_name: a, litellm_params: {model: azure/a}}",
+        "litellm-unsupported",
+        "no adapter speaks to `azure`",
+    ),
+    ("{model_name: a, litellm_params: {model: hosted_vllm/a}}", "litellm-manual", "it has no `api_base`"),
+    (
+        "{model_name: a, litellm_params: {model: os.environ/M}}",
+        "litellm-manual",
+        "`os.environ/M` is left out",
+    ),
+    (
+        "{model_name: a, litellm_params: {model: bytez/a/b}, model_info: {modee: chat}}",
+        "unknown-key",
+        "did you mean `mode`",
+    ),
+    (
+        "{model_name: a, litellm_params: {model: bytez/a/b}, model_info: {supports_vision: x}}",
+        "wrong-type",
+        "true or false",
+    ),
+    ("{model_name: a, model_info: 3, litellm_params: {model: bytez/a/b}}", "wrong-type", "must be a map"),
 )
 PARAM_MISTAKES = (
     ("api_kay: x", "unknown-key", "did you mean `api_key`"),
     ("aws_region_name: x", "litellm-unsupported", "`aws_region_name` is not read"),
-    ("user: os.environ/X", "litellm-unsupported", "in `api_key` and `api_base` only"),
+    ("user: os.environ/X", "litellm-manual", "only keys, URLs and headers are read from variables"),
+    ("stop: [os.environ/X]", "litellm-manual", "`os.environ/X` is left out with its key"),
+    ("wieght: 3", "unknown-key", "did you mean `weight`"),
+    ("temprature: 0.5", "unknown-key", "did you mean `temperature`"),
+    ("rpm: many", "wrong-type", "a number of at least 0"),
+    ("rpm: -1", "wrong-type", "a number of at least 0"),
+    ("num_retries: 1.5", "wrong-type", "a whole number"),
+    ("drop_params: 3", "wrong-type", "true or false"),
+    ("tags: a", "wrong-type", "a list of texts"),
+    ("extra_headers: a", "wrong-type", "a map"),
+    ("extra_headers: {x-a: 3}", "wrong-type", "must be text"),
+    ("additional_drop_params: 3", "wrong-type", "a list of texts"),
+    ("allowed_openai_params: 3", "wrong-type", "a list of texts"),
+    ("organization: x", "litellm-unsupported", "Bytez has no organisations"),
+    ("extra_body: {autoScale: 3}", "wrong-type", "true or false"),
+    ("extra_body: {stop: os.environ/X}", "litellm-manual", "`os.environ/X` is left out"),
+    ("response_format: {type: os.environ/X}", "litellm-manual", "`os.environ/X` is left out"),
+    ("rpm: os.environ/X", "litellm-manual", "`os.environ/X` is left out"),
+    ("drop_params: os.environ/X", "litellm-manual", "`os.environ/X` is left out"),
+    ("tags: [os.environ/X]", "litellm-manual", "`os.environ/X` is left out"),
+    ("input_cost_per_token: x", "wrong-type", "a number"),
+    ("input_cost_per_second: x", "wrong-type", "a number"),
+    ("order: x", "wrong-type", "a whole number"),
+    ("extra_body: a", "wrong-type", "a map"),
+    ("api_base: 'env:X'", "bad-url", "os.environ/NAME"),
+    ("litellm_credential_name: x", "unknown-provider", "no credential `x`"),
     ("api_key: 3", "wrong-type", "must be text"),
     ("api_key: os.environ/1 x", "bad-reference", "a variable's name"),
     ("api_base: nowhere", "bad-url", "absolute"),
@@ -116,7 +163,40 @@ ROOT_MISTAKES = (
     ("general_settings: 3", "wrong-type", "must be a map"),
     ("general_settings: {master_kye: x}", "unknown-key", "did you mean `master_key`"),
     ("router_setings: {}", "unknown-key", "did you mean `router_settings`"),
-    ("litellm_settings: {drop_params: true}", "litellm-unsupported", "`litellm_settings`"),
+    ("litellm_settings: {drop_parms: true}", "unknown-key", "did you mean `drop_params`"),
+    ("litellm_settings: 3", "wrong-type", "must be a map"),
+    ("router_settings: {routing_strategy: least-bussy}", "bad-value", "did you mean `least-busy`"),
+    ("router_settings: {routing_strategy: lar1}", "litellm-manual", "no strategy here is like `lar1`"),
+    ("router_settings: {retry_policy: {TimeoutRetries: 1}}", "unknown-key", "unknown key"),
+    ("router_settings: {retry_policy: 3}", "wrong-type", "must be a map"),
+    ("router_settings: {model_group_retry_policy: 3}", "wrong-type", "must be a map"),
+    (
+        "router_settings: {model_group_retry_policy: {x: {DefaultRetries: 1}}}",
+        "unknown-group",
+        "`x` is no model group",
+    ),
+    ("router_settings: {allowed_fails_policy: {x: 1}}", "unknown-key", "unknown key"),
+    ("router_settings: {fallbacks: {a: [b]}}", "wrong-type", "a list of maps"),
+    ("router_settings: {fallbacks: [a]}", "wrong-type", "a map: `- group: [others]`"),
+    ("router_settings: {fallbacks: [{gemma-3: b}]}", "wrong-type", "a list of groups"),
+    ("router_settings: {fallbacks: [{gemma-3: [3]}]}", "wrong-type", "a group's name"),
+    ("router_settings: {fallbacks: [{gemma-3: [gemma-4]}]}", "unknown-group", "did you mean `gemma-3`"),
+    ("router_settings: {fallbacks: [{gemma-4: [gemma-3]}]}", "unknown-group", "`gemma-4` is no model group"),
+    ("router_settings: {default_fallbacks: x}", "wrong-type", "a list of groups"),
+    ("router_settings: {model_group_alias: x}", "wrong-type", "must be a map"),
+    ("router_settings: {model_group_alias: {x: 3}}", "wrong-type", "a group's name"),
+    ("router_settings: {model_group_alias: {x: y}}", "unknown-group", "`y` is no model group"),
+    ("router_settings: {model_group_alias: {gemma-3: gemma-3}}", "litellm-manual", "a group has this name"),
+    ("router_settings: {default_litellm_params: x}", "wrong-type", "must be a map"),
+    ("router_settings: {optional_pre_call_checks: [prompt_caching]}", "litellm-manual", "no check like"),
+    ("general_settings: {completion_model: 3}", "wrong-type", "a group's name"),
+    ("general_settings: {completion_model: x}", "unknown-group", "`x` is no model group"),
+    ("guardrails: []", "litellm-unsupported", "`guardrails` is not read"),
+    ("environment_variables: 3", "wrong-type", "must be a map"),
+    ("credential_list: 3", "wrong-type", "must be a list"),
+    ("credential_list: [3]", "wrong-type", "`credential_name`"),
+    ("include: [nowhere.yaml]", "file-unreadable", "nowhere.yaml"),
+    ("include: ['s3://x']", "bad-include", "is not a file"),
 )
 REFUSED = [
     ("model_list: 3", "wrong-type", "must be a list"),
@@ -127,8 +207,8 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "code", "words"), REFUSED)
-def test_everything_else_is_refused_by_name(text: str, code: str, words: str) -> None:
-    """A key that is not read, or misspelt, is an error that names it."""
+def test_what_has_no_meaning_is_named(text: str, code: str, words: str) -> None:
+    """A key or value that is not read, or misspelt, is a finding that names it."""
     found = [item for item in load_text(text).diagnostics if item.code == code]
     assert words in str(found[0])
 
@@ -138,6 +218,20 @@ def test_empty_general_settings() -> None:
     text = PAGE + "general_settings:\n"
     assert load_text(text).require().callers is None
     assert load_text(PAGE + "general_settings: {master_key: }\n").require().callers is None
+
+
+def test_null_is_nothing() -> None:
+    """A key without a value counts as not written, wherever it stands."""
+    text = PAGE + "      rpm:\n      tags: null\nrouter_settings: {num_retries: null, timeout: }\n"
+    text += "general_settings: {alerting: null}\nlitellm_settings:\nenvironment_variables:\n"
+    assert list(load_text(text).diagnostics) == []
+
+
+def test_many_unknown_params_are_not_dear() -> None:
+    """Only so many names are compared with known ones; the rest go up as they are."""
+    names = [f"unknown_{number}_of_many" for number in range(1_500)]
+    loaded = load_text(PAGE + "".join(f"      {name}: 1\n" for name in names))
+    assert set(names) < set(loaded.require().models["gemma-3"].targets[0].params or ())
 
 
 def test_params_are_not_mistaken_for_misspelt_keys() -> None:

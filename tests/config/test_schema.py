@@ -79,7 +79,7 @@ def test_examples_of_keys_are_valid() -> None:
 @pytest.mark.parametrize("path", sorted(CASES.glob("*/good.yaml")), ids=lambda path: path.parent.name)
 def test_good_files_are_valid(path: Path) -> None:
     """An editor with the schema finds nothing in a good file."""
-    if path.parent.name != "litellm-unsupported":
+    if not path.parent.name.startswith("litellm-"):
         assert not list(VALIDATOR.iter_errors(data_of(path.read_text(encoding="utf-8-sig"))))
 
 

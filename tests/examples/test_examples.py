@@ -85,6 +85,11 @@ PRINTED: dict[str, list[str]] = {
         r"^ChatCompletion\(.*What do you know about earth\?",
         r'"object":"chat\.completion".*What do you know about earth\?',
     ],
+    "from-litellm": [
+        r"config\.yaml: ok \(2 model groups, 6 notes\)",
+        EARTH,
+        r"version: 1\n.*gemma:\n.*aliases: \[gpt-4o-mini\]",
+    ],
     "seed-params": [
         (
             r'^From code:\n.*{"max_new_tokens":20,"temperature":0\.5}.*'

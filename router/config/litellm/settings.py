@@ -1,0 +1,341 @@
+"""``router_settings`` and ``litellm_settings``: what holds for every group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from router.config.diagnostics import shorten, suggest
+from router.config.litellm import known
+from router.config.litellm.keys import ROWS
+from router.config.litellm.policies import BUILT_IN_RETRIES, PolicyReader, Said, policies
+from router.config.litellm.values import absent, entry
+from router.config.nodes import Entry, Map, Scalar, Sequence, entries_of, items_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from router.config.diagnostics import Path, Place
+    from router.config.litellm.findings import Findings
+    from router.config.litellm.values import Values
+    from router.config.nodes import Node
+
+KNOWN: Final = {
+    "router_settings": known.ROUTER_SETTINGS,
+    "litellm_settings": known.LITELLM_SETTINGS,
+    "general_settings": known.GENERAL_SETTINGS,
+}
+FALLBACK_LISTS: Final = {
+    "fallbacks": "on_error",
+    "context_window_fallbacks": "on_context_overflow",
+    "content_policy_fallbacks": "on_content_policy",
+}
+ANY: Final = "*"
+_SHUFFLE: Final = "simple-shuffle"
+_STRATEGIES: Final = {
+    _SHUFFLE: ("weighted", "shares are exact in turn, not drawn by lot"),
+    "least-busy": ("least_busy", "the less busy of two chosen by lot, counted in this process"),
+    "latency-based-routing": ("fastest", "by the time to the first content"),
+    "cost-based-routing": ("cheapest", "by the declared price alone"),
+    "usage-based-routing": ("least_busy", "by requests in flight, not by tokens of the last minute"),
+    "usage-based-routing-v2": ("least_busy", "by requests in flight, not by tokens of the last minute"),
+}
+_AFFINITIES: Final = {
+    "deployment_affinity": ("caller", "each caller keeps to one target while it is ready"),
+    "session_affinity": (
+        "header:x-litellm-session-id",
+        "each value of that header keeps to one target while it is ready",
+    ),
+}
+_COUNTS: Final = ("num_retries", "allowed_fails", "max_fallbacks", "default_max_parallel_requests")
+_HARMLESS_CHECKS: Final = {
+    "responses_api_deployment_check": "there is no Responses API here",
+    "enforce_model_rate_limits": "limits are always kept to",
+}
+
+
+@dataclass(slots=True)
+class Settings:
+    """What was read.
+
+    Attributes:
+        said: numbers by LiteLLM's names.
+        retries: ``retries`` by a policy; None: there is none.
+        group_retries: the same by group.
+        strategy: native, with its place; None: the built-in.
+        shuffle: whether LiteLLM draws targets by their shares.
+        affinity: native, with its place; None: none.
+        aliases: alias → (its place, the group it means).
+        fallbacks: native list's name → group → the groups after it; absent: the file has no such list.
+        default_fallbacks: of groups that have none of their own; None: none.
+        max_fallbacks: how deep chains go.
+        params: default generation params.
+    """
+
+    said: Said = field(default_factory=dict)
+    retries: Map | None = None
+    group_retries: dict[str, Map] = field(default_factory=dict)
+    strategy: Entry | None = None
+    shuffle: bool = True
+    affinity: Entry | None = None
+    aliases: dict[str, Entry] = field(default_factory=dict)
+    fallbacks: dict[str, dict[str, Entry]] = field(default_factory=dict)
+    default_fallbacks: Entry | None = None
+    max_fallbacks: int = 5
+    params: dict[str, Entry] = field(default_factory=dict)
+
+    @property
+    def cooldowns(self) -> bool:
+        """Whether LiteLLM sets targets aside at all."""
+        return not self.said.get("disable_cooldowns", (None, 0))[1]
+
+    @property
+    def concurrency(self) -> tuple[Place, float] | None:
+        """Requests at once for a target that says nothing of it; None: unlimited."""
+        return self.said.get("default_max_parallel_requests")
+
+    def defaults(self, place: Place) -> Map | None:
+        """The native ``defaults``; None when nothing is said."""
+        made = policies(self.said, self.default_retries, cooldowns=self.cooldowns)
+        if not self.cooldowns:
+            made["ejection"] = entry(self.said["disable_cooldowns"][0], value=False)
+        if self.retries is not None:
+            backoff = made["retries"].node.get("backoff") if "retries" in made else None  # type: ignore[union-attr]  # a map
+            merged = Map(self.retries.place, dict(self.retries.entries))
+            if backoff is not None:
+                merged.entries["backoff"] = Entry(backoff.place, backoff)
+            made["retries"] = Entry(merged.place, merged)
+        if self.params:
+            made["params"] = Entry(place, Map(place, self.params))
+        return Map(place, made) if made else None
+
+    @property
+    def default_retries(self) -> float:
+        """Retries of a group that says nothing itself."""
+        return self.said.get("num_retries", (None, BUILT_IN_RETRIES))[1]
+
+
+class SettingsReader:
+    """Reads the two sections into one Settings; what ``router_settings`` says wins."""
+
+    def __init__(self, values: Values, findings: Findings) -> None:
+        self._values = values
+        self._findings = findings
+        self._policies = PolicyReader(values, findings)
+        self.settings = Settings()
+        number = self._number
+        self._readers: dict[str, Callable[[Entry, Path], bool]] = {
+            **dict.fromkeys(FALLBACK_LISTS, self._fallbacks),
+            **dict.fromkeys(_COUNTS, self._count),
+            **dict.fromkeys(("retry_after", "cooldown_time"), number),
+            **dict.fromkeys(("timeout", "request_timeout", "stream_timeout"), self._seconds),
+            **dict.fromkeys(("drop_params", "disable_cooldowns"), self._flag),
+            "default_fallbacks": self._default_fallbacks,
+            "routing_strategy": self._strategy,
+            "model_group_alias": self._aliases,
+            "retry_policy": self._retry_policy,
+            "model_group_retry_policy": self._group_retry_policy,
+            "allowed_fails_policy": self._allowed_fails_policy,
+            "optional_pre_call_checks": self._checks,
+            "default_litellm_params": self._params,
+        }
+
+    def read(self, section: str, node: Node) -> None:
+        """Read one section; ``litellm_settings`` must come first."""
+        if not isinstance(node, Map):
+            if not absent(node):
+                self._findings.wrong(node.place, (section,), "a map")
+            return
+        # Retry policies fill up from `num_retries`, which may stand below them.
+        for key, item in sorted(node.entries.items(), key=lambda pair: pair[0].endswith("retry_policy")):
+            path = (section, key)
+            if absent(item.node):
+                self._findings.add("exact", item.place, path)
+            elif key not in self._readers or (section, key) not in ROWS:
+                other_key(section, item, path, self._findings)
+            elif self._readers[key](item, path):
+                self._findings.row(section, item.place, path)
+
+    # --- numbers
+
+    def _number(self, item: Entry, path: Path) -> bool:
+        return self._keep(str(path[-1]), item, self._values.number(item, path))
+
+    def _count(self, item: Entry, path: Path) -> bool:
+        value = self._values.number(item, path, whole=True)
+        if path[-1] == "max_fallbacks" and value is not None:
+            self.settings.max_fallbacks = int(value)
+            return True
+        return self._keep(str(path[-1]), item, value)
+
+    def _seconds(self, item: Entry, path: Path) -> bool:
+        key = str(path[-1])
+        value = self._values.seconds(item, path)
+        # `request_timeout` wins over the router's own timeout; here it has been read before it.
+        wins = key == "timeout" and "request_timeout" in self.settings.said
+        if value is not None and key == "request_timeout":
+            self.settings.said["timeout"] = (item.place, value)
+        return value is not None if wins else self._keep(key, item, value)
+
+    def _flag(self, item: Entry, path: Path) -> bool:
+        return self._keep(str(path[-1]), item, self._values.flag(item, path))
+
+    def _keep(self, key: str, item: Entry, value: float | None) -> bool:
+        if value is not None:
+            self.settings.said[key] = (item.place, value)
+        return value is not None
+
+    def concurrency(self, item: Entry, path: Path) -> None:
+        """Read ``general_settings.max_parallel_requests``, a default as the router's own, which wins."""
+        value = self._values.number(item, path, whole=True)
+        if value is not None:
+            self.settings.said.setdefault("default_max_parallel_requests", (item.place, value))
+            self._findings.row("general_settings", item.place, path)
+
+    # --- policies by class
+
+    def _retry_policy(self, item: Entry, path: Path) -> bool:
+        self.settings.retries = self._policies.retries(item, path, self.settings.default_retries)
+        return self.settings.retries is not None or not any(entries_of(item.node))
+
+    def _group_retry_policy(self, item: Entry, path: Path) -> bool:
+        if not isinstance(item.node, Map):
+            self._findings.wrong(item.node.place, path, "a map")
+            return False
+        for group, policy in entries_of(item.node):
+            made = self._policies.retries(policy, (*path, group), self.settings.default_retries)
+            if made is not None:
+                self.settings.group_retries[group] = made
+        return True
+
+    def _allowed_fails_policy(self, item: Entry, path: Path) -> bool:
+        value = self._policies.allowed_fails(item.node, path)
+        return self._keep("allowed_fails", item, value) or not any(entries_of(item.node))
+
+    # --- choosing
+
+    def _strategy(self, item: Entry, path: Path) -> bool:
+        name = text_of(item.node)
+        if name not in _STRATEGIES:
+            near = suggest(name or "", sorted(_STRATEGIES))
+            if near is not None:
+                message = f"`{shorten(name or '')}` is no routing strategy"
+                hint = f"did you mean `{near}`?"
+                self._findings.diagnostics.add("bad-value", item.node.place, message, path=path, hint=hint)
+            else:
+                note = f"no strategy here is like `{shorten(str(name))}`; `weighted` is used"
+                self._findings.add("manual", item.place, path, note)
+            return False
+        native, note = _STRATEGIES[name]
+        self.settings.shuffle = name == _SHUFFLE
+        if native != "weighted":
+            self.settings.strategy = entry(item.place, native)
+        self._findings.add("approximate", item.place, path, note, native=f"strategy: {native}")
+        return False
+
+    def _checks(self, item: Entry, path: Path) -> bool:
+        checks = self._values.texts(item, path)
+        for index, check in enumerate(checks or ()):
+            here = (*path, index)
+            name = str(check.value)
+            if name in _AFFINITIES:
+                native, note = _AFFINITIES[name]
+                self.settings.affinity = self.settings.affinity or entry(item.place, native)
+                self._findings.add("approximate", check.place, here, note, native=f"affinity: {native}")
+            else:
+                note = _HARMLESS_CHECKS.get(name, f"there is no check like `{shorten(name)}`")
+                self._findings.add("manual", check.place, here, note)
+        return checks == []
+
+    def _params(self, item: Entry, path: Path) -> bool:
+        if not isinstance(item.node, Map):
+            self._findings.wrong(item.node.place, path, "a map")
+            return False
+        for key, other in entries_of(item.node):
+            here = (*path, key)
+            if key in known.PARAMS:
+                value = self._values.plain(other.node, here)
+                if value is not None:
+                    self.settings.params[key] = Entry(other.place, value)
+                    self._findings.add("exact", other.place, here, native=f"defaults.params.{key}")
+            elif key in ("timeout", "stream_timeout"):
+                value_s = self._values.seconds(other, here)
+                if value_s is not None:
+                    self.settings.said.setdefault(key, (other.place, value_s))
+                    self._findings.row("router_settings", other.place, (*path[:1], key))
+            else:
+                note = f"LiteLLM's `{shorten(key)}` is not read here"
+                self._findings.add("unsupported", other.place, here, note)
+        return bool(self.settings.params) or not item.node.entries
+
+    # --- names
+
+    def _aliases(self, item: Entry, path: Path) -> bool:
+        if not isinstance(item.node, Map):
+            self._findings.wrong(item.node.place, path, "a map")
+            return False
+        for alias, other in entries_of(item.node):
+            here = (*path, alias)
+            node = other.node.get("model") if isinstance(other.node, Map) else other.node
+            if isinstance(node, Scalar) and text_of(node) is not None:
+                self.settings.aliases[alias] = Entry(other.place, node)
+            else:
+                self._findings.wrong(other.node.place, here, "a group's name")
+        return True
+
+    def _default_fallbacks(self, item: Entry, path: Path) -> bool:
+        names = self._groups(item.node, path)
+        if names is not None:
+            self.settings.default_fallbacks = Entry(item.place, names)
+        return names is not None
+
+    def _fallbacks(self, item: Entry, path: Path) -> bool:
+        if not isinstance(item.node, Sequence):
+            self._findings.wrong(item.node.place, path, "a list of maps: `- group: [others]`")
+            return False
+        # A list of router_settings replaces the whole list of litellm_settings.
+        table: dict[str, Entry] = {}
+        self.settings.fallbacks[FALLBACK_LISTS[str(path[-1])]] = table
+        for index, one in enumerate(items_of(item.node)):
+            here = (*path, index)
+            if not isinstance(one, Map):
+                self._findings.wrong(one.place, here, "a map: `- group: [others]`")
+                continue
+            for group, others in entries_of(one):
+                names = self._groups(others.node, (*here, group))
+                if names is not None:
+                    table[group] = Entry(others.place, names)
+        return True
+
+    def _groups(self, node: Node, path: Path) -> Sequence | None:
+        if not isinstance(node, Sequence):
+            self._findings.wrong(node.place, path, "a list of groups")
+            return None
+        names = Sequence(node.place)
+        for index, item in enumerate(node.items):
+            name = item.get("model") if isinstance(item, Map) else item
+            if isinstance(name, Scalar) and text_of(name) is not None:
+                names.items.append(name)
+            else:
+                self._findings.wrong(item.place, (*path, index), "a group's name")
+            if isinstance(item, Map) and len(item.entries) > 1:
+                note = "a fallback is a group here; give that group the params"
+                self._findings.add("manual", item.place, (*path, index), note)
+        return names
+
+
+def other_key(section: str, item: Entry, path: Path, findings: Findings) -> None:
+    """A finding for a key of *section* that nothing reads."""
+    key = str(path[-1])
+    row = ROWS.get((section, key))
+    off = isinstance(item.node, Scalar) and item.node.value is False
+    if off and (row.status == "manual" if row is not None else key in KNOWN[section]):
+        findings.add("exact", item.place, path, "it is off")
+    elif row is not None:
+        findings.row(section, item.place, path)
+    elif key not in KNOWN[section] and (
+        hint := findings.diagnostics.did_you_mean(key, sorted(KNOWN[section]))
+    ):
+        findings.diagnostics.add("unknown-key", item.place, "unknown key", path=path, hint=hint)
+    else:
+        findings.add("unsupported", item.place, path, f"LiteLLM's `{shorten(key)}` is not read")
