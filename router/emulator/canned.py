@@ -37,7 +37,8 @@ class CannedAnswer:
         self._text = whole if prompt.max_words is None else answers.first_words(whole, prompt.max_words)
         self._prompt = prompt
         asked = sum(answers.count_words(said.text) for said in prompt.messages)
-        said = answers.count_words(self._text) + len(orjson.dumps(prompt.tool_calls).split())
+        called = sum(answers.count_words(orjson.dumps(call).decode()) for call in prompt.tool_calls)
+        said = answers.count_words(self._text) + called
         self._usage = {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
         if prompt.tool_calls:
             self._finish = "tool_calls"

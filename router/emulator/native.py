@@ -53,13 +53,12 @@ class Native:
             Refused: before anything was sent.
         """
         model = catalogue.find(model_id)
-        run = read_run(body, TASKS[model.task])
-        if model_id.startswith(_NEEDS_KEY) and "provider-key" not in exchange.headers:
-            raise Refused(400, "cohere's models need the header provider-key: your own key at cohere")
-        call = Call(model, key)
-        await self._service.run(
-            exchange, call, lambda turn: self._reply(turn, run), auto_scale=run.auto_scale
-        )
+        with self._service.headed(model, key):
+            run = read_run(body, TASKS[model.task])
+            if model_id.startswith(_NEEDS_KEY) and "provider-key" not in exchange.headers:
+                raise Refused(400, "cohere's models need the header provider-key: your own key at cohere")
+            call = Call(model, key, run.auto_scale)
+            await self._service.run(exchange, call, lambda turn: self._reply(turn, run))
 
     def _reply(self, turn: Turn, run: Run) -> Reply:
         task = TASKS[turn.model.task]

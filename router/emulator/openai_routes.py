@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from router.emulator import answers, catalogue
 from router.emulator.exchange import Refused
@@ -38,18 +38,18 @@ class OpenAIRoutes:
             Refused: before anything was sent.
         """
         model_id = read_model(body)
-        check_model_id(model_id)
-        model = catalogue.find(model_id)
-        _check_served(model, kind)
-        profile: Profile = "openai" if model.closed else self._service.traits(model_id).profile
-        asked = read_asked(cast("dict[str, Any]", body), kind, profile, any_param=self._service.has_upstream)
-        if asked.choices > 1 and self._service.has_upstream:
-            raise Refused(400, "n must be 1: a real model answers, and one answer is passed on")
+        model = catalogue.find(check_model_id(model_id))
+        with self._service.headed(model, key):
+            _check_served(model, kind)
+            profile: Profile = "openai" if model.closed else self._service.traits(model_id).profile
+            asked = read_asked(body, kind, profile, any_param=self._service.has_upstream)
+            if asked.choices > 1 and self._service.has_upstream:
+                raise Refused(400, "n must be 1: a real model answers, and one answer is passed on")
 
-        def make(turn: Turn) -> TextReply:
-            return TextReply(turn, self._service.source, _prompt(asked), _wire(asked, profile))
+            def make(turn: Turn) -> TextReply:
+                return TextReply(turn, self._service.source, _prompt(asked), _wire(asked, profile))
 
-        await self._service.run(exchange, Call(model, key), make, auto_scale=asked.auto_scale)
+            await self._service.run(exchange, Call(model, key, asked.auto_scale), make)
 
 
 def _check_served(model: Model, kind: Kind) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,10 @@ from router.emulator.traits import MISSING, Traits, traits_of
 from router.emulator.upstream import UpstreamSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from router.emulator.catalogue import Model
     from router.emulator.exchange import Exchange
-    from router.emulator.gate import Place
     from router.emulator.prompt import Source
     from router.emulator.switch import FaultSwitch
 
@@ -32,10 +32,12 @@ class Call:
     Attributes:
         model: what is called.
         key: in whose name; None: nobody asks, as in a container of one's own.
+        auto_scale: whether what is lacking may be bought.
     """
 
     model: Model
     key: str | None = field(repr=False)
+    auto_scale: bool
 
 
 NO_SUCH_MODEL = "Model does not exist or has yet to be added to the Bytez catalog"
@@ -81,38 +83,40 @@ class Service:
         """
         return traits_of(model_id, self._settings)
 
-    async def run(
-        self, exchange: Exchange, call: Call, make: Callable[[Turn], Reply], *, auto_scale: bool
-    ) -> None:
+    @contextmanager
+    def headed(self, model: Model, key: str | None) -> Iterator[None]:
+        """Give every refusal inside the seven headers of a run that took no time."""
+        try:
+            yield
+        except Refused as refusal:
+            limits = self._gate_of(key).headers(key or "", model)
+            refusal.headers = {**run_headers(limits, model, 0), **refusal.headers}
+            raise
+
+    async def run(self, exchange: Exchange, call: Call, make: Callable[[Turn], Reply]) -> None:
         """Answer one run by the reply that *make* gives; the client may leave at any time.
 
         Raises:
-            Refused: before anything was sent; it carries the seven headers.
+            Refused: before anything was sent.
             ClientGone: the client left.
         """
-        gate = self._no_gate if call.key is None else self.gate
-        try:
-            _check_exists(call.model)
-            place = gate.enter(call.key or "", call.model, auto_scale=auto_scale)
-            await exchange.unless_client_leaves(self._play(Turn(exchange, call.model, place), make, place))
-        except Refused as refusal:
-            limits = gate.headers(call.key or "", call.model)
-            refusal.headers = {**run_headers(limits, call.model, 0), **refusal.headers}
-            raise
+        if call.model.id.startswith(MISSING):
+            raise Refused(404, NO_SUCH_MODEL)
+        await exchange.unless_client_leaves(self._run(exchange, call, make))
 
-    async def _play(self, turn: Turn, make: Callable[[Turn], Reply], place: Place) -> None:
-        # The place is given back inside: before anyone who saw the end of the answer can ask again.
-        with place:
+    async def _run(self, exchange: Exchange, call: Call, make: Callable[[Turn], Reply]) -> None:
+        # The place is given back in here: before anyone who saw the end of the answer can ask again.
+        gate = self._gate_of(call.key)
+        with gate.enter(call.key or "", call.model, auto_scale=call.auto_scale) as place:
+            turn = Turn(exchange, call.model, place)
             reply = make(turn)
-            traits = self.traits(turn.model.id)
-            played = self._faults.next(turn.model.id)
-            wait_s = self.cold.wait_s(turn.model.id, traits.cold_start_s, traits.warm_s)
+            traits = self.traits(call.model.id)
+            played = self._faults.next(call.model.id)
+            wait_s = self.cold.wait_s(call.model.id, traits.cold_start_s, traits.warm_s)
             # A closed model runs elsewhere and is always up.
-            if wait_s and not turn.model.closed and await turn.exchange.client_leaves(wait_s):
+            if wait_s and not call.model.closed and await exchange.client_leaves(wait_s):
                 return
             await turn.play(reply, played)
 
-
-def _check_exists(model: Model) -> None:
-    if model.id.startswith(MISSING):
-        raise Refused(404, NO_SUCH_MODEL)
+    def _gate_of(self, key: str | None) -> Gate:
+        return self._no_gate if key is None else self.gate
