@@ -9,12 +9,13 @@ and the call's number, so that the same calls meet the same faults.
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, StrictStr, WithJsonSchema, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from router.config import reader, source
 from router.config.diagnostics import Diagnostics
@@ -39,6 +40,8 @@ MAX_CALLS = 1_000_000_000
 
 LIMITS = replace(reader.NORMAL, nodes=50_000, hint="shorten it")
 
+_PATTERN = re.compile(r"[A-Za-z0-9*][\w.:@*-]*(/[\w.:@*-]+)?", re.ASCII)
+
 Call = Annotated[int, Field(ge=0, le=MAX_CALLS)]
 
 
@@ -58,7 +61,12 @@ def _no_fault(message: str) -> PydanticCustomError:
 
 
 def _pattern(value: object) -> str:
-    if isinstance(value, str) and value and value.count("*") <= 1:
+    known = isinstance(value, str) and _PATTERN.fullmatch(value) is not None
+    if (
+        known
+        and isinstance(value, str)
+        and (value.count("*") == 1 or value.count("*/") + value.count("/") == 1)
+    ):
         return value
     raise finding(
         "bad-value", "must be a model id, with at most one `*`", 'write `org/name`, `"org/*"` or `"*"`'
@@ -79,7 +87,7 @@ class RuleConfig(Settings):
     fault: FaultName = Field(
         title="Fault",
         description="What happens: a name that `router emulate --faults` lists, without `faulty/`.",
-        examples=["503", "429-retry-after-2s", "stream-cut"],
+        examples=["stream-cut", "429-retry-after-2s", "503"],
     )
     after: Call | None = optional(
         "Calls before",
@@ -137,7 +145,7 @@ class ModelConfig(Settings):
         "Faults",
         "What goes wrong; of the rules that match a call the first is taken.",
         default=[],
-        examples=[[{"fault": "503", "times": 2}]],
+        examples=[[{"fault": "flaky", "until": "1m"}]],
     )
 
 
@@ -153,11 +161,11 @@ class ScenarioConfig(Settings):
     seed: Annotated[int, Field(ge=0, le=MAX_CALLS)] | None = optional(
         "Seed", "Decides which calls meet a fault with a `share`.", default=0, examples=[7]
     )
-    models: Annotated[dict[Annotated[StrictStr, Pattern], ModelConfig], Field(max_length=MAX_MODELS)] = Field(
+    models: Annotated[dict[Pattern, ModelConfig], Field(max_length=MAX_MODELS)] = Field(
         title="Models",
         description="By model id, or a pattern with one `*`: an id itself comes first, then the pattern with"
         " the longest literal part; nothing is united. `list/models` and `list/tasks` are the two lists.",
-        examples=[{"google/gemma-3-4b-it": {"faults": [{"fault": "503", "times": 2}]}}],
+        examples=[{"google/gemma-3-4b-it": {"cold_start": "20s"}}],
     )
 
 

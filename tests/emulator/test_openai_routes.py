@@ -114,7 +114,7 @@ def test_container_answer(client: httpx.Client) -> None:
 
 def test_container_refuses_other_params(client: httpx.Client) -> None:
     """What its list lacks is refused in its own words; OpenAI's profile takes the same."""
-    fields = {"messages": ASK, "n": 1, "seed": 7, "max_completion_tokens": 5}
+    fields: dict[str, Any] = {"messages": ASK, "n": 1, "seed": 7, "max_completion_tokens": 5}
     message = refused(client, model=BOXED, **fields)
     assert message == "Unsupported params were passed to the api: [max_completion_tokens, n, seed]"
     assert chat(client, **fields)
@@ -137,7 +137,7 @@ def test_profile_by_setting() -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_length_limit(client: httpx.Client, model: str, stream: bool) -> None:
     """max_tokens counts words; OpenAI's profile says `length` then, a container always `stop`."""
-    fields = {"model": model, "messages": ASK, "max_tokens": 2}
+    fields: dict[str, Any] = {"model": model, "messages": ASK, "max_tokens": 2}
     if stream:
         chunks = events(client, **fields)
         text = said_in(chunks)

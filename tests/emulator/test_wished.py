@@ -30,10 +30,16 @@ PLACE = {
     "required": ["city", "kind", "size", "near", "fixed", "flag", "free"],
     "$defs": {"Near": {"type": "array", "items": {"type": "string"}}},
 }
-WIDE = {
-    "type": "object",
-    "properties": {name: {"$ref": "#"} for name in "abcdefgh"},
-    "required": list("abcdefgh"),
+WIDE = {  # Five levels, each eight times as many as the one before.
+    "$ref": "#/$defs/0",
+    "$defs": {
+        str(level): {
+            "type": "object",
+            "properties": {name: {"$ref": f"#/$defs/{level + 1}"} for name in "abcdefgh"},
+            "required": list("abcdefgh"),
+        }
+        for level in range(5)
+    },
 }
 TOOLS = [
     {"type": "web_search"},
