@@ -45,8 +45,3 @@ class ColdStarts:
             oldest, _ = self._ready_at.popitem(last=False)
             del self._used_at[oldest]
         return max(ready - now, 0.0)
-
-    def clear(self) -> None:
-        """Every model is cold again."""
-        self._ready_at.clear()
-        self._used_at.clear()

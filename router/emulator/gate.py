@@ -90,10 +90,6 @@ class Gate:
         self._clock = clock
         self._accounts: OrderedDict[str, _Account] = OrderedDict()
 
-    def clear(self) -> None:
-        """Every key begins anew; calls in flight no longer count."""
-        self._accounts.clear()
-
     def headers(self, key: str, model: Model) -> dict[str, str]:
         """The rate limit headers of *key* as it stands."""
         account = self._accounts.get(key) or self._new()

@@ -141,8 +141,3 @@ class MediaStore:
     def get(self, path: str) -> File | None:
         """What is kept under *path*; None when there is nothing any more."""
         return self._items.get(path)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._items.clear()
-        self._total_bytes = 0

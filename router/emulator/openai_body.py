@@ -86,19 +86,20 @@ def read_model(value: Any) -> str:
     return model_id
 
 
-def read_asked(value: dict[str, Any], kind: Kind, profile: Profile, *, any_param: bool) -> Asked:
+def read_asked(value: dict[str, Any], kind: Kind, profile: Profile, *, upstream: bool) -> Asked:
     """Check the decoded body of a request to the route *kind*.
 
     Args:
         value: the body; ``read_model`` has seen it.
         kind: the route.
         profile: whose list of params holds.
-        any_param: whether the profile "openai" takes unknown names too.
+        upstream: whether a real model answers: then the profile "openai" takes unknown names too,
+            and nothing is made up from what the body wishes for.
 
     Raises:
         Refused: 400, naming the field; never its content.
     """
-    _check_names(value, kind, profile, any_param=any_param)
+    _check_names(value, kind, profile, upstream=upstream)
     flags = {name: _flag(value, name) for name in _FLAGS}
     messages = _messages(value, kind)
     return Asked(
@@ -113,16 +114,16 @@ def read_asked(value: dict[str, Any], kind: Kind, profile: Profile, *, any_param
         choices=_whole(value, "n", 1, MAX_CHOICES) or 1,
         top_logprobs=_top_logprobs(value, kind),
         stop=_stop(value),
-        text=wished_json(value.get("response_format")),
-        tool_calls=wished_tool_calls(value),
+        text=None if upstream else wished_json(value.get("response_format")),
+        tool_calls=() if upstream else wished_tool_calls(value),
     )
 
 
-def _check_names(value: dict[str, Any], kind: Kind, profile: Profile, *, any_param: bool) -> None:
+def _check_names(value: dict[str, Any], kind: Kind, profile: Profile, *, upstream: bool) -> None:
     unknown = sorted(set(value) - known(kind, profile))
     if unknown and profile == "container":
         raise Refused(400, f"Unsupported params were passed to the api: [{', '.join(unknown)}]")
-    if unknown and not any_param:
+    if unknown and not upstream:
         raise Refused(400, f"unrecognised param(s): {', '.join(map(repr, unknown))}")
 
 

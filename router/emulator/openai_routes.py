@@ -42,12 +42,17 @@ class OpenAIRoutes:
         with self._service.headed(model, key):
             _check_served(model, kind)
             profile: Profile = "openai" if model.closed else self._service.traits(model_id).profile
-            asked = read_asked(body, kind, profile, any_param=self._service.has_upstream)
+            asked = read_asked(body, kind, profile, upstream=self._service.has_upstream)
             if asked.choices > 1 and self._service.has_upstream:
                 raise Refused(400, "n must be 1: a real model answers, and one answer is passed on")
 
             def make(turn: Turn) -> TextReply:
-                return TextReply(turn, self._service.source, _prompt(asked), _wire(asked, profile))
+                return TextReply(
+                    turn,
+                    self._service.source,
+                    _prompt(asked, upstream=self._service.has_upstream),
+                    _wire(asked, profile),
+                )
 
             await self._service.run(exchange, Call(model, key, asked.auto_scale), make)
 
@@ -67,7 +72,7 @@ def _wire(asked: Asked, profile: Profile) -> Wire:
     return ContainerWire(asked) if profile == "container" else OpenAIWire(asked)
 
 
-def _prompt(asked: Asked) -> Prompt:
+def _prompt(asked: Asked, *, upstream: bool) -> Prompt:
     prompt = Prompt(
         asked.model_id,
         asked.messages,
@@ -78,7 +83,7 @@ def _prompt(asked: Asked) -> Prompt:
         asked.text,
         asked.tool_calls,
     )
-    if not asked.stop or asked.tool_calls:
+    if upstream or not asked.stop or asked.tool_calls:
         return prompt
     text = answers.text_of(prompt) if asked.text is None else asked.text
     ends = [at for stop in asked.stop if (at := text.find(stop)) >= 0]

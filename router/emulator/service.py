@@ -66,9 +66,10 @@ class Service:
 
     def reset(self) -> None:
         """As new: no call counted, credits whole, models cold, nothing generated."""
-        self.gate.clear()
-        self.cold.clear()
-        self.media.clear()
+        # New ones in place of clearing: another thread may be at work with the old ones.
+        self.gate = Gate(self._settings)
+        self.cold = ColdStarts()
+        self.media = MediaStore()
 
     @property
     def has_upstream(self) -> bool:

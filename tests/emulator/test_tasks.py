@@ -215,3 +215,12 @@ def test_masks_are_images(client: httpx.Client) -> None:
     """What is called a PNG is one, in bare base64."""
     mask = run(client, "image-segmentation", URL)[0]["mask_png"]
     assert base64.b64decode(mask, validate=True).startswith(b"\x89PNG\r\n")
+
+
+def test_faults_of_streams_do_not_touch_outputs(client: httpx.Client, bytez_emulator: EmulatorServer) -> None:
+    """What is no text is never a stream, so a fault in streams leaves it as it is; others strike."""
+    model = MODEL["feature-extraction"]
+    bytez_emulator.fail(model, "stream-cut")
+    assert len(run(client, "feature-extraction", {"text": "Hello", "stream": True})) == 384
+    bytez_emulator.fail(model, "503")
+    assert client.post(f"/models/v2/{model}", json={"text": "Hello"}).status_code == 503

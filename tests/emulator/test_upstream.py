@@ -298,6 +298,19 @@ def _until_cut(parts: Iterator[bytes]) -> Iterator[bytes]:
         yield from parts
 
 
+def test_wishes_go_up_as_they_are() -> None:
+    """Nothing is made up from tools, formats and stops that a real model will see."""
+    deep: dict[str, Any] = {"$ref": "#"}
+    wishes = {
+        "response_format": {"type": "json_schema", "json_schema": {"name": "d", "schema": deep}},
+        "stop": ["G"],
+    }
+    with emulated(whole()) as (client, upstream):
+        reply = client.post(CHAT, json={**OPENAI_ASK, **wishes}).json()
+        assert reply["choices"][0]["message"]["content"] == "Grüß dich"
+        assert {name: upstream.asked[0][2][name] for name in wishes} == wishes
+
+
 def test_several_answers_are_refused() -> None:
     """Only one answer of a real model is passed on."""
     with emulated(whole()) as (client, upstream):
