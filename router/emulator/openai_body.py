@@ -112,7 +112,7 @@ def read_asked(value: dict[str, Any], kind: Kind, profile: Profile, *, upstream:
         auto_scale=flags["autoScale"],
         max_words=_max_words(value, kind),
         choices=_whole(value, "n", 1, MAX_CHOICES) or 1,
-        top_logprobs=_top_logprobs(value, kind),
+        top_logprobs=None if upstream else _top_logprobs(value, kind),
         stop=_stop(value),
         text=None if upstream else wished_json(value.get("response_format")),
         tool_calls=() if upstream else wished_tool_calls(value),

@@ -43,8 +43,8 @@ class OpenAIRoutes:
             _check_served(model, kind)
             profile: Profile = "openai" if model.closed else self._service.traits(model_id).profile
             asked = read_asked(body, kind, profile, upstream=self._service.has_upstream)
-            if asked.choices > 1 and self._service.has_upstream:
-                raise Refused(400, "n must be 1: a real model answers, and one answer is passed on")
+            if self._service.has_upstream:
+                _check_passes(asked)
 
             def make(turn: Turn) -> TextReply:
                 return TextReply(
@@ -64,6 +64,14 @@ def _check_served(model: Model, kind: Kind) -> None:
         raise Refused(400, f"{model.id} is a model for {task.name}, which this route does not serve")
     if kind == "responses" and not (model.closed and model.id.startswith(_RESPONSES_FOR)):
         raise Refused(400, "responses are served for closed models of openai/ and anthropic/ alone")
+
+
+def _check_passes(asked: Asked) -> None:
+    """Refuse what would be lost on its way to a real model, and back."""
+    if asked.choices > 1:
+        raise Refused(400, "n must be 1: a real model answers, and one answer is passed on")
+    if asked.kind == "responses" and asked.params.get("tools"):
+        raise Refused(400, "tools of the responses route are not passed on to a real model; use chat")
 
 
 def _wire(asked: Asked, profile: Profile) -> Wire:

@@ -7,6 +7,7 @@ finish reason stands on the last token; a whole reply has it at its top and no `
 from __future__ import annotations
 
 import time
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -167,7 +168,7 @@ def logprobs_of(text: str, asked: Asked) -> dict[str, Any] | None:
         return None
     parts = tokens(text)
     if asked.kind == "completions":
-        starts = [sum(map(len, parts[:index])) for index in range(len(parts))]
+        starts = list(accumulate(map(len, parts[:-1]), initial=0)) if parts else []
         return {
             "tokens": parts,
             "token_logprobs": [_LOGPROB] * len(parts),

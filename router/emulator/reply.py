@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, Protocol
 
 from router.emulator.catalogue import meter_of
 from router.emulator.exchange import ClientGone, Refused
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from router.emulator.gate import Place
     from router.emulator.prompt import Answer, Prompt, Source
 
-StreamTrouble = (
+STREAM_TROUBLES = (
     Trouble.STREAM_CUT,
     Trouble.STREAM_STALL,
     Trouble.STREAM_ERROR_FIRST,
@@ -59,8 +59,8 @@ class Wire(Protocol):
 
     Attributes:
         stream_type: the content type of a stream.
-        breaks_on_error: whether an error in the middle of a stream cuts the connection, after its
-            text, in place of ending it.
+        breaks_on_error: whether an error in the middle of a stream cuts the connection; else its
+            text is the last of the stream.
     """
 
     stream_type: str
@@ -143,7 +143,7 @@ class TextReply:
 
     async def troubled(self, trouble: Trouble) -> None:
         """See ``Reply``."""
-        if not self._prompt.stream or trouble not in StreamTrouble:
+        if not self._prompt.stream or trouble not in STREAM_TROUBLES:
             await self.usual()
             return
         async with self._asked() as answer:
@@ -157,11 +157,9 @@ class TextReply:
                 case Trouble.STREAM_CUT:
                     await self._write(answer.half())
                     await self._exchange.cut()
-                case Trouble.STREAM_STALL:
+                case _:  # STREAM_STALL, the last of STREAM_TROUBLES.
                     await self._write(answer.half())
                     await self._exchange.client_leaves(None)
-                case _:  # StreamTrouble holds these four.
-                    assert_never(trouble)  # type: ignore[arg-type] # the guard above narrows no enum
 
     @asynccontextmanager
     async def _asked(self) -> AsyncIterator[Answer]:
@@ -187,7 +185,7 @@ class TextReply:
             raise ClientGone from None
 
     async def _fail(self, words: str) -> None:
-        """Put an error into the text, as containers do, and end as this wire ends then."""
+        """Put an error into the text, as containers do, or cut the connection, as the wire has it."""
         if not self._wire.breaks_on_error:
             await self._exchange.write(self._wire.feed(Piece(words)))
             await self._exchange.write(self._wire.feed(Piece(finish_reason="stop")))

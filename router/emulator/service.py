@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from router.emulator.canned import CannedSource
 from router.emulator.cold import ColdStarts
 from router.emulator.exchange import Refused
+from router.emulator.faults import Canned
 from router.emulator.gate import Gate
 from router.emulator.media import MediaStore
 from router.emulator.reply import Reply, Turn, run_headers
@@ -113,10 +114,11 @@ class Service:
             reply = make(turn)
             traits = self.traits(call.model.id)
             played = self._faults.next(call.model.id)
-            wait_s = self.cold.wait_s(call.model.id, traits.cold_start_s, traits.warm_s)
-            # A closed model runs elsewhere and is always up.
-            if wait_s and not call.model.closed and await exchange.client_leaves(wait_s):
-                return
+            # A closed model runs elsewhere and is always up; an error answer needs no model.
+            if not (call.model.closed or isinstance(played, Canned)):
+                wait_s = self.cold.wait_s(call.model.id, traits.cold_start_s, traits.warm_s)
+                if wait_s and await exchange.client_leaves(wait_s):
+                    return
             await turn.play(reply, played)
 
     def _gate_of(self, key: str | None) -> Gate:

@@ -85,6 +85,18 @@ def test_no_byte_comes_before_the_start() -> None:
         assert client.post("openai/gpt-4o", json=ASK).elapsed.total_seconds() < 0.15
 
 
+def test_error_answers_need_no_model() -> None:
+    """They come at once, and leave the model as it was."""
+    url, headers = "/models/v2/google/gemma-3-4b-it", {"authorization": "Key k"}
+    with EmulatorServer(Settings(cold_start_s=0.3)) as server, httpx.Client(headers=headers) as client:
+        server.fail("google/gemma-3-4b-it", "429")
+        refused = client.post(server.base_url + url, json=ASK)
+        server.heal("google/gemma-3-4b-it")
+        answered = client.post(server.base_url + url, json=ASK)
+    assert (refused.status_code, answered.status_code) == (429, 200)
+    assert refused.elapsed.total_seconds() < 0.3 <= answered.elapsed.total_seconds()
+
+
 def test_client_that_leaves_during_the_start(until: Callable[[Callable[[], bool]], None]) -> None:
     """Its place is free again: the next call is let in, and waits, in place of a 429."""
     settings = Settings(cold_start_s=60, tier="free")

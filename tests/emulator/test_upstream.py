@@ -311,11 +311,22 @@ def test_wishes_go_up_as_they_are() -> None:
         assert {name: upstream.asked[0][2][name] for name in wishes} == wishes
 
 
-def test_several_answers_are_refused() -> None:
-    """Only one answer of a real model is passed on."""
+def test_what_would_be_lost_is_refused() -> None:
+    """Several answers, and tools of the responses route, do not reach a real model."""
+    tools = [{"type": "function", "name": "f"}]
+    responses = {"model": "openai/gpt-4o", "input": "Hi", "tools": tools}
     with emulated(whole()) as (client, upstream):
         assert client.post(CHAT, json={**OPENAI_ASK, "n": 2}).status_code == 400
+        assert client.post("/models/v2/openai/v1/responses", json=responses).status_code == 400
         assert upstream.asked == []
+
+
+def test_log_probabilities_are_not_made_up() -> None:
+    """Those of the emulator's own tokens do not go with a real model's text."""
+    with emulated(whole()) as (client, upstream):
+        reply = client.post(CHAT, json={**OPENAI_ASK, "logprobs": True}).json()
+        assert reply["choices"][0]["logprobs"] is None
+        assert upstream.asked[0][2]["logprobs"] is True
 
 
 def test_the_sdk_sees_a_model() -> None:
