@@ -51,16 +51,19 @@ class CannedAnswer:
         if not self._prompt.stream:
             yield Piece(self._text, calls, self._finish, self._usage)
             return
-        for token in tokens(self._text):
-            yield Piece(token)
+        for part in self._parts(self._text):
+            yield Piece(part)
         for index, call in enumerate(calls):
             yield Piece(tool_calls=({"index": index, **call},))
         yield Piece(finish_reason=self._finish, usage=self._usage)
 
     async def half(self) -> AsyncIterator[Piece]:
         """See ``Answer``: half of the characters."""
-        for token in tokens(self._text[: max(len(self._text) // 2, 1)]):
-            yield Piece(token)
+        for part in self._parts(self._text[: max(len(self._text) // 2, 1)]):
+            yield Piece(part)
+
+    def _parts(self, text: str) -> list[str]:
+        return tokens(text) if self._prompt.by_token else [text]
 
     def seconds(self) -> int:
         """See ``Answer``."""

@@ -114,14 +114,18 @@ class Exchange:
             ClientGone: it left before *work* was done.
         """
         task = asyncio.ensure_future(work)
-        leaves = asyncio.ensure_future(self.client_leaves(None))
+        watchers: list[asyncio.Future[Any]] = []
         try:
-            await asyncio.wait({task, leaves}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)
+            if not task.done():  # Most answers wait for nothing, and need nobody to watch.
+                watchers.append(asyncio.ensure_future(self.client_leaves(None)))
+                await asyncio.wait({task, *watchers}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
                 raise ClientGone
             await task
         finally:
-            await _cancelled(task, leaves, *([self._leaving] if self._leaving else []))
+            leaving = [self._leaving] if self._leaving else []
+            await _cancelled([item for item in (task, *watchers, *leaving) if not item.done()])
 
     async def _disconnected(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -163,8 +167,8 @@ class Exchange:
         await self.client_leaves(None)
 
 
-async def _cancelled(*tasks: asyncio.Future[Any]) -> None:
-    """Cancel what is not done and wait for its end; errors of what was given up are nobody's."""
+async def _cancelled(tasks: list[asyncio.Future[Any]]) -> None:
+    """Cancel *tasks* and wait for their end; errors of what was given up are nobody's."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

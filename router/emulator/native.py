@@ -65,7 +65,13 @@ class Native:
         if not task.text:
             return _OutputReply(turn, task, run, self._service.media)
         prompt = Prompt(
-            turn.model.id, run.messages, run.params, _openai_params(run), run.max_words, run.stream
+            turn.model.id,
+            run.messages,
+            run.params,
+            _openai_params(run),
+            run.max_words,
+            run.stream,
+            by_token=False,
         )
         wire = _NativeWire(turn.model, task, prompt, self._service.traits(turn.model.id).shape)
         return TextReply(turn, self._service.source, prompt, wire)

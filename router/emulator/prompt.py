@@ -24,6 +24,7 @@ class Prompt:
         stream: whether the answer is wanted in pieces.
         text: what a made-up answer says in place of the usual; None: the usual.
         tool_calls: what a made-up answer calls in place of saying anything.
+        by_token: whether each piece of a made-up stream is a token; else the wire splits the text.
     """
 
     model_id: str
@@ -34,6 +35,7 @@ class Prompt:
     stream: bool = False
     text: str | None = field(default=None, repr=False)
     tool_calls: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    by_token: bool = True
 
 
 @dataclass(frozen=True, slots=True)
