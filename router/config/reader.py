@@ -30,12 +30,14 @@ class Limits:
         depth: maps and lists inside each other.
         nodes: values in a file without aliases; keys are not counted.
         expanded_nodes: values in a file with aliases, each alias counting as what it repeats.
+        hint: what to do about a file with too many bytes or values.
     """
 
     size: int = MIB
     depth: int = 64
     nodes: int = 200_000
     expanded_nodes: int = 10_000
+    hint: str = "shorten it, split it with `include`, or use `--large` for a file that you trust"
 
 
 NORMAL = Limits()
@@ -94,7 +96,7 @@ def decode(data: bytes, file: str, limit: Limits, diagnostics: Diagnostics) -> s
             "too-large",
             Place(file, 1, 1),
             f"the file is larger than {limit.size // MIB} MiB",
-            hint="shorten it, split it with `include`, or use `--large` for a file that you trust",
+            hint=limit.hint,
         )
         return None
     encoding = "utf-8"

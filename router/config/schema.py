@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from router.config.models import RouterConfig
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 def schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a native config file, short forms included."""
-    body = RouterConfig.model_json_schema(by_alias=True, mode="validation")
+    return schema_of(RouterConfig, "bytez-router config")
+
+
+def schema_of(whole: type[BaseModel], title: str) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of files of another kind, which *whole* describes."""
+    body = whole.model_json_schema(by_alias=True, mode="validation")
     _tidy(body)
     for name, definition in body["$defs"].items():
         definition["title"] = name.removesuffix("Config").removesuffix("Settings")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "bytez-router config",
+        "title": title,
         **{key: value for key, value in body.items() if key != "title"},
     }
 
 
 def schema_text() -> str:
     """The schema as it stands in ``schemas/``."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+    return text_of(schema())
+
+
+def text_of(body: dict[str, Any]) -> str:
+    """A schema as it stands in ``schemas/``."""
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
 def _tidy(node: Any) -> None:

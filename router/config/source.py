@@ -187,11 +187,7 @@ class _Composer:
         self._count += count
         if self._count > self._most:
             what = "with its aliases expanded the file" if self._anchors_used else "the file"
-            hint = (
-                "write out what is repeated, or split the file"
-                if self._anchors_used
-                else "split it, or use `--large` for a file that you trust"
-            )
+            hint = "write out what is repeated, or split the file" if self._anchors_used else self._limit.hint
             self._fail("too-large", place, f"{what} has more than {self._most:,} values", hint)
 
     @property

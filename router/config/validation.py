@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -56,24 +56,36 @@ _HINTS = {
 }
 
 
+Config = TypeVar("Config", bound=BaseModel)
+
+
 def validate(root: Map, diagnostics: Diagnostics) -> RouterConfig | None:
     """The config that *root* spells, or None with at least one finding."""
     data = plain(root)
     if data.get("models", ...) is None:
         del data["models"]  # An empty `models:` is one finding, `no-models`, not two.
+    return _validated(RouterConfig, data, root, diagnostics)
+
+
+def validate_as(whole: type[Config], root: Map, diagnostics: Diagnostics) -> Config | None:
+    """What *root* spells as a *whole* of another kind than a config, or None with at least one finding."""
+    return _validated(whole, plain(root), root, diagnostics)
+
+
+def _validated(whole: type[Config], data: Any, root: Map, diagnostics: Diagnostics) -> Config | None:
     try:
-        return RouterConfig.model_validate(data)
+        return whole.model_validate(data)
     except ValidationError as error:
         for details in error.errors(include_url=False, include_input=False):
             if diagnostics.full:
                 break
-            _report(details, root, diagnostics)
+            _report(details, root, diagnostics, whole)
     return None
 
 
-def model_at(path: Path) -> type[BaseModel]:
-    """The model that describes the map at *path*."""
-    model: type[BaseModel] = RouterConfig
+def model_at(path: Path, whole: type[BaseModel] = RouterConfig) -> type[BaseModel]:
+    """The model that describes the map at *path* of a *whole*."""
+    model = whole
     skip = 0
     for step in path:
         if skip:
@@ -99,12 +111,12 @@ def _inner(annotation: Any) -> tuple[type[BaseModel], int] | None:
     return None
 
 
-def _report(details: ErrorDetails, root: Map, diagnostics: Diagnostics) -> None:
+def _report(details: ErrorDetails, root: Map, diagnostics: Diagnostics, whole: type[BaseModel]) -> None:
     # What pydantic calls `[key]` is a map's key, not a step.
     loc: Path = tuple(step for step in details["loc"] if step != "[key]")
     kind = details["type"]
     if kind == "extra_forbidden":
-        _unknown_key(loc, root, diagnostics)
+        _unknown_key(loc, root, diagnostics, whole)
     elif loc == ("version",):
         place = find(root, loc)
         what = "`version` is missing" if kind == "missing" else "the only version is 1"
@@ -113,7 +125,7 @@ def _report(details: ErrorDetails, root: Map, diagnostics: Diagnostics) -> None:
         name, found = str(loc[-1]), find(root, loc)
         if isinstance(found.node, Map) and _near_miss(found.node, name, diagnostics):
             return  # The misspelt key is a finding of its own.
-        model = model_at(loc[:-1])
+        model = model_at(loc[:-1], whole)
         example = (model.model_fields[name].examples or [""])[0]
         hint = (
             f"add it, such as `{name}: {example}`" if isinstance(example, str | int) else f"add `{name}: […]`"
@@ -127,20 +139,25 @@ def _near_miss(node: Map, name: str, diagnostics: Diagnostics) -> bool:
     return any(diagnostics.did_you_mean(written, (name,)) for written in list(node.entries)[:64])
 
 
-def _unknown_key(loc: Path, root: Map, diagnostics: Diagnostics) -> None:
+def _unknown_key(loc: Path, root: Map, diagnostics: Diagnostics, whole: type[BaseModel]) -> None:
     name, parent = str(loc[-1]), loc[:-1]
-    model = model_at(parent)
-    candidates = [*model.model_fields, *(() if parent else LITELLM_ROOT_KEYS)]
-    hint = diagnostics.did_you_mean(name, candidates) or _elsewhere(name, model, parent)
+    model = model_at(parent, whole)
+    other = _elsewhere(name, parent) if whole is RouterConfig else None
+    candidates = [*model.model_fields, *(LITELLM_ROOT_KEYS if model is RouterConfig else ())]
+    hint = diagnostics.did_you_mean(name, candidates) or other or _keys_of(model)
     diagnostics.add("unknown-key", find(root, loc).key, "unknown key", path=loc, hint=hint)
 
 
-def _elsewhere(name: str, model: type[BaseModel], parent: Path) -> str:
-    """Where a key that is right elsewhere belongs, else what belongs here."""
+def _elsewhere(name: str, parent: Path) -> str | None:
+    """Where a config's key that is right elsewhere belongs; None when it is right nowhere."""
     if not parent and name in model_at(("defaults",)).model_fields:
         return f"write it as `defaults.{name}`"
     if parent[:1] == ("models",) and name in model_at(("models", "", "targets", 0)).model_fields:
         return f"`{name}` belongs to a target: `targets: [{{model: …, {name}: …}}]`"
+    return None
+
+
+def _keys_of(model: type[BaseModel]) -> str:
     keys = list(model.model_fields)
     return "the keys here are " + ", ".join(f"`{key}`" for key in keys[:20])
 

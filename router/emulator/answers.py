@@ -16,7 +16,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from router.emulator.body import Run
+    from router.emulator.prompt import Prompt
     from router.emulator.settings import Shape
 
 _QUOTED = 2_000  # characters of the question, and of the params, that are repeated
@@ -25,23 +25,22 @@ _CHUNK_SIZES = (1, 5, 2, 7, 3, 11)  # no common factor: borders fall inside word
 _WORD = re.compile(r"\S+")
 
 
-def text_of(model_id: str, run: Run) -> str:
-    """The answer to *run* in prose, cut to ``run.max_words`` words."""
-    question = next((said.text for said in reversed(run.messages) if said.role == "user"), "")
-    media = [medium for said in run.messages for medium in said.media]
-    params = orjson.dumps(run.params, option=orjson.OPT_SORT_KEYS).decode() if run.params else "none"
-    roles = ", ".join(said.role for said in run.messages[-_LISTED:])
-    text = (
+def text_of(prompt: Prompt) -> str:
+    """The answer to *prompt* in prose, whole."""
+    question = next((said.text for said in reversed(prompt.messages) if said.role == "user"), "")
+    media = [medium for said in prompt.messages for medium in said.media]
+    params = orjson.dumps(prompt.shown, option=orjson.OPT_SORT_KEYS).decode() if prompt.shown else "none"
+    roles = ", ".join(said.role for said in prompt.messages[-_LISTED:])
+    return (
         f'You said: "{_shortened(question)}"\n'
         "\n"
-        f"- Messages: {len(run.messages)} ({roles})\n"
+        f"- Messages: {len(prompt.messages)} ({roles})\n"
         f"- Media: {_listed(media)}\n"
         f"- Params: {_shortened(params)}\n"
         "\n"
-        f"This is Bytez's emulator in place of {model_id}: no model was asked, and the same question\n"
+        f"This is Bytez's emulator in place of {prompt.model_id}: no model was asked, and the same question\n"
         "has the same answer. Naïve café, Ωmega, 東京 and ☕🙂 are here to try your decoder."
     )
-    return text if run.max_words is None else first_words(text, run.max_words)
 
 
 def first_words(text: str, count: int) -> str:
@@ -64,7 +63,8 @@ def output(text: str, shape: Shape) -> Any:
     """The ``output`` of a plain answer: the shapes that Bytez's documents and containers show."""
     match shape:
         case "blocks":
-            return {"role": "assistant", "content": [{"type": "text", "text": text}]}
+            # LiteLLM raises on an empty text block.
+            return {"role": "assistant", "content": [{"type": "text", "text": text}] if text else []}
         case "string":
             return {"role": "assistant", "content": text}
         case "bare":

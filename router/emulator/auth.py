@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 _BAD_KEY = re.compile(r"(bad|invalid)(-.*)?", re.IGNORECASE)
 
 
-def authenticate(authorization: str, settings: Settings) -> str:
+def authenticate(authorization: str, settings: Settings, *, native: bool = True) -> str:
     """The API key in an Authorization header's value ("" when there is none).
 
-    ``Key k`` always counts; ``Bearer k`` and a bare ``k`` do unless ``settings.strict_auth``.
+    ``Key k`` always counts; ``Bearer k`` and a bare ``k`` do unless ``settings.strict_auth`` holds
+    on a *native* route.
 
     Raises:
         Refused: 401 ``Unauthorized``, whatever is wrong.
     """
-    key = _key(authorization.strip(), strict=settings.strict_auth)
+    key = _key(authorization.strip(), strict=settings.strict_auth and native)
     if not key or not _accepted(key, settings.keys):
         raise Refused(401, "Unauthorized")
     return key

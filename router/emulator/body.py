@@ -2,28 +2,29 @@
 
 What Bytez documents is accepted; anything else is refused with a 400 that names the field. Where
 the documents are silent (unknown fields, ``tool`` roles, OpenAI's parts) refusing is the
-emulator's own choice. ``json`` decides how media come back, so it
-changes nothing here.
+emulator's own choice.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from router.emulator.exchange import Refused
-from router.emulator.messages import Said, read_messages
+from router.emulator.messages import Said, read_messages, said_by_user
+from router.emulator.task_fields import names_of, read_fields
+from router.emulator.tasks import CHAT, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_DEPTH = 64
 
-_INPUTS = ("input", "messages", "text")
+_CHAT_INPUTS = ("input", "messages", "text")
 _FLAGS = {"stream": False, "json": True, "autoScale": False}
-_FIELDS = frozenset({*_INPUTS, *_FLAGS, "params"})
+_COMMON = frozenset({*_FLAGS, "params"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +32,20 @@ class Run:
     """A valid run request.
 
     Attributes:
-        messages: what was said, in order; at least one.
+        messages: what was said, in order; at least one for a task that answers in text.
+        fields: what other tasks take, by its documented name; a medium is its description.
         params: generation parameters as sent.
         stream: whether the answer is wanted as a stream of text.
+        as_json: whether generated media are wanted as a URL in JSON; else as bytes.
         auto_scale: whether a full tier may be exceeded.
         max_words: the longest answer wanted, in whitespace-separated words; None: any length.
     """
 
-    messages: tuple[Said, ...]
-    params: Mapping[str, Any]
+    messages: tuple[Said, ...] = field(repr=False)
+    fields: Mapping[str, Any] = field(repr=False)
+    params: Mapping[str, Any] = field(repr=False)
     stream: bool
+    as_json: bool
     auto_scale: bool
     max_words: int | None
 
@@ -61,28 +66,44 @@ def parse_json(body: bytes) -> Any:
     return value
 
 
-def read_run(value: Any) -> Run:
-    """Check the decoded body of a run request.
+def read_run(value: Any, task: Task = CHAT) -> Run:
+    """Check the decoded body of a run request for a model of *task*.
 
     Raises:
         Refused: 400, naming the field and what to write instead.
     """
     if not isinstance(value, dict):
         raise Refused(400, "the body must be a JSON object")
-    unknown = sorted(set(value) - _FIELDS)
+    inputs = _CHAT_INPUTS if task.chats else ("input", *names_of(task))
+    known = {*_COMMON, *inputs}
+    unknown = sorted(set(value) - known)
     if unknown:
         raise Refused(
-            400, f"unknown field(s): {', '.join(map(repr, unknown))}; known are {', '.join(sorted(_FIELDS))}"
+            400, f"unknown field(s): {', '.join(map(repr, unknown))}; known are {', '.join(sorted(known))}"
         )
     flags = {name: _flag(value, name, default=default) for name, default in _FLAGS.items()}
     params = value.get("params", {})
     if not isinstance(params, dict):
         raise Refused(400, "params must be an object")
-    return Run(_messages(value), params, flags["stream"], flags["autoScale"], _max_words(params))
+    fields: Mapping[str, Any] = {}
+    if task.chats:
+        messages = _messages(value)
+    else:
+        fields = read_fields({name: value[name] for name in inputs if name in value}, task)
+        messages = (said_by_user(fields["text"]),) if "text" in fields else ()
+    return Run(
+        messages,
+        fields,
+        params,
+        flags["stream"],
+        flags["json"],
+        flags["autoScale"],
+        _max_words(params),
+    )
 
 
 def _messages(value: dict[str, Any]) -> tuple[Said, ...]:
-    given = [name for name in _INPUTS if name in value]
+    given = [name for name in _CHAT_INPUTS if name in value]
     if len(given) != 1:
         said = f"got {' and '.join(given)}" if given else "got none"
         raise Refused(400, f"Expected parameter(s): one of input, messages or text; {said}")
@@ -91,7 +112,7 @@ def _messages(value: dict[str, Any]) -> tuple[Said, ...]:
     if name == "input" and isinstance(content, dict):
         return _messages_of_object(content)
     if name != "messages" and isinstance(content, str):
-        return (Said("user", content, ()),)
+        return (said_by_user(content),)
     if name == "text":
         raise Refused(400, "text must be a string")
     return read_messages(content, name)
@@ -102,7 +123,7 @@ def _messages_of_object(content: dict[str, Any]) -> tuple[Said, ...]:
     if set(content) == {"messages"}:
         return read_messages(content["messages"], "input.messages")
     if set(content) == {"text"} and isinstance(content["text"], str):
-        return (Said("user", content["text"], ()),)
+        return (said_by_user(content["text"]),)
     raise Refused(400, "input, as an object, must hold either messages (a list) or text (a string)")
 
 

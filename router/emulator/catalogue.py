@@ -1,12 +1,14 @@
 """The models the emulator knows, and what running them costs.
 
-Ids and tasks are those of real models; sizes are in billions of parameters. Prices are Bytez's
-published dollars per second by size; the names of the meters and which sizes need how much memory
-are the emulator's own. Models that are not listed run as well, as a chat model of 7B.
+Ids and tasks are those of real models, one at least for each task that Bytez documents; sizes are in
+billions of parameters. Prices are Bytez's published dollars per second by size; the names of the
+meters and which sizes need how much memory are the emulator's own. Models that are not listed run as
+well, as chat models.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -31,11 +33,19 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model: id, task and size in billions of parameters."""
+    """One model.
+
+    Attributes:
+        id: ``organisation/name``.
+        task: what it does, in Bytez's words.
+        params: its size in billions of parameters.
+        closed: whether another provider runs it, so that its size is not known.
+    """
 
     id: str
     task: str
     params: float
+    closed: bool = False
 
 
 METERS = (
@@ -50,14 +60,62 @@ MODELS = (
     Model("Qwen/Qwen3-4B", "chat", 4.02),
     Model("Qwen/Qwen3-8B", "chat", 8.19),
     Model("microsoft/Phi-3-mini-4k-instruct", "chat", 3.82),
+    Model("openai/gpt-oss-20b", "chat", 21.5),
     Model("google/gemma-3-4b-it", "image-text-to-text", 4.3),
     Model("google/gemma-3-12b-it", "image-text-to-text", 12.2),
     Model("google/gemma-3-27b-it", "image-text-to-text", 27.4),
+    Model("google/gemma-4-E2B-it", "any-to-any", 5.1),
     Model("Qwen/Qwen2-Audio-7B-Instruct", "audio-text-to-text", 8.4),
     Model("llava-hf/LLaVA-NeXT-Video-7B-hf", "video-text-to-text", 7.06),
+    Model("openai-community/gpt2", "text-generation", 0.137),
+    Model("google/flan-t5-base", "text2text-generation", 0.248),
+    Model("facebook/bart-large-cnn", "summarization", 0.406),
+    Model("Helsinki-NLP/opus-mt-en-de", "translation", 0.074),
+    Model("sentence-transformers/all-MiniLM-L6-v2", "sentence-similarity", 0.023),
+    Model("nomic-ai/nomic-embed-text-v1.5", "feature-extraction", 0.137),
+    Model("google/vit-base-patch16-224-in21k", "image-feature-extraction", 0.086),
+    Model("stabilityai/stable-diffusion-xl-base-1.0", "text-to-image", 3.5),
+    Model("google/ddpm-cat-256", "unconditional-image-generation", 0.114),
+    Model("suno/bark-small", "text-to-speech", 0.24),
+    Model("facebook/musicgen-small", "text-to-audio", 0.59),
+    Model("ali-vilab/text-to-video-ms-1.7b", "text-to-video", 1.7),
+    Model("openai/whisper-large-v3", "automatic-speech-recognition", 1.54),
+    Model("MIT/ast-finetuned-audioset-10-10-0.4593", "audio-classification", 0.087),
+    Model("google/vit-base-patch16-224", "image-classification", 0.087),
+    Model("MCG-NJU/videomae-base-finetuned-kinetics", "video-classification", 0.087),
+    Model("distilbert/distilbert-base-uncased-finetuned-sst-2-english", "text-classification", 0.067),
+    Model("dslim/bert-base-NER", "token-classification", 0.108),
+    Model("google-bert/bert-base-uncased", "fill-mask", 0.11),
+    Model("deepset/roberta-base-squad2", "question-answering", 0.124),
+    Model("impira/layoutlm-document-qa", "document-question-answering", 0.128),
+    Model("dandelin/vilt-b32-finetuned-vqa", "visual-question-answering", 0.118),
+    Model("facebook/bart-large-mnli", "zero-shot-classification", 0.407),
+    Model("openai/clip-vit-base-patch32", "zero-shot-image-classification", 0.151),
+    Model("google/owlvit-base-patch32", "zero-shot-object-detection", 0.153),
+    Model("facebook/detr-resnet-50", "object-detection", 0.042),
+    Model("Salesforce/blip-image-captioning-base", "image-to-text", 0.247),
+    Model("nvidia/segformer-b0-finetuned-ade-512-512", "image-segmentation", 0.004),
+    Model("Intel/dpt-large", "depth-estimation", 0.344),
+    Model("facebook/sam-vit-base", "mask-generation", 0.094),
 )
 
+_BY_ID = {model.id: model for model in MODELS}
 _UNLISTED_PARAMS = 7.0
+_SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d{1,3}(?:\.\d{1,3})?)[bB](?![A-Za-z0-9])")
+# Prefixes of closed providers. Under google/ and openai/ there are open models too: gemini alone is
+# closed among Google's, and OpenAI's open ones are listed above.
+_CLOSED = re.compile(r"(openai|anthropic|mistral|cohere)/|google/gemini")
+
+
+def find(model_id: str) -> Model:
+    """The listed model, or what an unlisted one is taken for: closed, or of the size in its name."""
+    listed = _BY_ID.get(model_id)
+    if listed is not None:
+        return listed
+    if _CLOSED.match(model_id):
+        return Model(model_id, "chat", _UNLISTED_PARAMS, closed=True)
+    size = _SIZE.search(model_id)
+    return Model(model_id, "chat", float(size[1]) if size else _UNLISTED_PARAMS)
 
 
 def list_models(task: str | None, model_id: str | None) -> list[dict[str, Any]]:
@@ -74,18 +132,13 @@ def list_tasks() -> list[str]:
     return sorted({model.task for model in MODELS})
 
 
-def meter_of(model_id: str) -> Meter:
-    """The price band in which *model_id* runs."""
-    params = next((model.params for model in MODELS if model.id == model_id), _UNLISTED_PARAMS)
-    return _meter(params)
-
-
-def _meter(params: float) -> Meter:
-    return next(meter for meter in METERS if params <= meter.up_to)
+def meter_of(model: Model) -> Meter:
+    """The price band in which *model* runs; the last one holds whatever is larger, too."""
+    return next((meter for meter in METERS if model.params <= meter.up_to), METERS[-1])
 
 
 def _item(model: Model) -> dict[str, Any]:
-    meter = _meter(model.params)
+    meter = meter_of(model)
     return {
         "modelId": model.id,
         "task": model.task,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, MutableMapping
 from typing import Any, TypeAlias
 
 import orjson
@@ -25,16 +25,23 @@ class ConnectionCut(Exception):
 
 
 class Refused(Exception):
-    """A request that ends in an error answer ``{"error": message, "output": null}``.
+    """A request that ends in an error answer, ``{"error": message, "output": null}`` unless *body* is given.
 
     The message names the place and what to write instead.
     """
 
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        headers: Mapping[str, str] = NO_HEADERS,
+        body: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.headers = headers
+        self.body = {"error": message, "output": None} if body is None else body
 
 
 class ClientGone(Exception):
@@ -49,6 +56,7 @@ class Exchange:
         path: as the client sent it, still percent-encoded, without the query.
         query: as the client sent it, without ``?``; may be empty.
         headers: names lower-cased; repeated headers joined by ", ".
+        scheme: ``http`` or ``https``.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,8 +67,10 @@ class Exchange:
         self.query: str = scope["query_string"].decode("latin-1")
         self.headers = _headers(scope["headers"])
         self._hang_up: Callable[[], None] | None = scope.get("state", {}).get(CUT)
+        self.scheme: str = scope.get("scheme", "http")
         self._receive = receive
         self._send = send
+        self._leaving: asyncio.Task[None] | None = None
 
     async def body(self, max_bytes: int, timeout_s: float) -> bytes:
         """The whole request body.
@@ -92,13 +102,34 @@ class Exchange:
 
         The body must have been read. True when the client left.
         """
+        if self._leaving is None:
+            self._leaving = asyncio.ensure_future(self._disconnected())
+        done, _ = await asyncio.wait({self._leaving}, timeout=within_s)
+        return bool(done)
+
+    async def unless_client_leaves(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do *work*, and give it up when the client leaves. The body must have been read.
+
+        Raises:
+            ClientGone: it left before *work* was done.
+        """
+        task = asyncio.ensure_future(work)
+        watchers: list[asyncio.Future[Any]] = []
         try:
-            async with asyncio.timeout(within_s):
-                while (await self._receive())["type"] != "http.disconnect":
-                    pass
-        except TimeoutError:
-            return False
-        return True
+            await asyncio.sleep(0)
+            if not task.done():  # Most answers wait for nothing, and need nobody to watch.
+                watchers.append(asyncio.ensure_future(self.client_leaves(None)))
+                await asyncio.wait({task, *watchers}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise ClientGone
+            await task
+        finally:
+            leaving = [self._leaving] if self._leaving else []
+            await _cancelled([item for item in (task, *watchers, *leaving) if not item.done()])
+
+    async def _disconnected(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     async def reply(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         """Answer with a whole *body*."""
@@ -134,6 +165,13 @@ class Exchange:
             raise ConnectionCut("a fault cuts this connection")
         self._hang_up()
         await self.client_leaves(None)
+
+
+async def _cancelled(tasks: list[asyncio.Future[Any]]) -> None:
+    """Cancel *tasks* and wait for their end; errors of what was given up are nobody's."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -52,9 +52,17 @@ class EveryOtherCall:
     """Fail calls 1, 3, 5 … of a model with a 500, answer the others as usual."""
 
 
+@dataclass(frozen=True, slots=True)
+class ColdStart:
+    """Say nothing for so many seconds on the first call of a model, then answer as usual."""
+
+    seconds: float
+
+
 class Trouble(Enum):
     """Faults that need no more than a name."""
 
+    TASK_FILTER = auto()
     HANG = auto()
     CUT = auto()
     STREAM_CUT = auto()
@@ -66,7 +74,7 @@ class Trouble(Enum):
 Played: TypeAlias = Canned | Delay | Trouble
 """What one call shows."""
 
-Effect: TypeAlias = Played | FirstCalls | EveryOtherCall
+Effect: TypeAlias = Played | FirstCalls | EveryOtherCall | ColdStart
 """What a name stands for; the counting ones come to something Played call by call."""
 
 
@@ -107,7 +115,7 @@ def _retry_after(status: int, message: str, seconds: int) -> Canned:
 
 _RATE_LIMITED = "Rate limit exceeded"
 _OVERLOADED = "Service Unavailable"
-_NO_CREDIT = {
+NO_CREDIT = {
     "status": 402,
     "error": "Payment Required",
     "message": "Insufficient credits to run this model",
@@ -115,6 +123,11 @@ _NO_CREDIT = {
 _HTML = b"<!doctype html><title>Bad gateway</title><h1>Bad gateway</h1>"
 _HTML_TYPE = {"content-type": "text/html; charset=utf-8"}
 _GOOD = b'{"error":null,"output":{"role":"assistant","content":"Hello from the emulator"}}'
+
+_NO_MODELS = b'{"error":null,"output":[]}'
+
+TASK_FILTER_ERROR = Canned(500, b'{"error":"Expected parameter(s): modelId","output":[]}')
+"""What the list of models has answered to the filter ``task``."""
 
 SERVER_ERROR = _error(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
 """What the counting faults answer."""
@@ -125,7 +138,7 @@ ERROR_TEXT = "Error: CUDA out of memory"
 FAULTS: tuple[Fault, ...] = (
     _status(400, "Bad request"),
     _status(401, "Unauthorized"),
-    _fixed("402", "402, with Bytez's own body for missing credits", Canned(402, orjson.dumps(_NO_CREDIT))),
+    _fixed("402", "402, with Bytez's own body for missing credits", Canned(402, orjson.dumps(NO_CREDIT))),
     _status(403, "Forbidden"),
     _status(404, "Model does not exist or has yet to be added to the Bytez catalog"),
     _status(408, "Request timeout"),
@@ -165,10 +178,22 @@ FAULTS: tuple[Fault, ...] = (
         Canned(302, b"", {"location": "/models/v2/redirected/model"}),
     ),
     Fault("slow-Nms", "N ms of silence, then the usual answer", lambda n: Delay(n / 1000), 600_000),
+    Fault(
+        "cold-start-Nms",
+        "N ms of silence before the first answer, as of a model that must be started",
+        lambda n: ColdStart(n / 1000),
+        60_000,
+    ),
     _fixed("hang", "silence until the client leaves", Trouble.HANG),
     _fixed("cut", "the connection is cut before an answer", Trouble.CUT),
     Fault("fails-N-then-works", "500 for the first N calls, then the usual answer", FirstCalls, 1_000),
     _fixed("flaky", "500 for every other call, the first included", EveryOtherCall()),
+    _fixed("empty-list", "200 with an empty output, as the lists have had it", Canned(200, _NO_MODELS)),
+    _fixed(
+        "task-filter-500",
+        "500 for a list of models with the filter `task`, and for nothing else",
+        Trouble.TASK_FILTER,
+    ),
     _fixed("stream-cut", "the connection is cut in the middle of a stream (*)", Trouble.STREAM_CUT),
     _fixed("stream-stall", "a stream falls silent in the middle (*)", Trouble.STREAM_STALL),
     _fixed("stream-error-text", f"a stream ends with {ERROR_TEXT!r} (*)", Trouble.STREAM_ERROR_LAST),

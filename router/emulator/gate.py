@@ -1,63 +1,182 @@
-"""How many calls a key may have in flight: the one rule of Bytez's tiers emulated so far."""
+"""What a key may do: how many calls at a time, how large a model, and for how much money.
+
+Bytez rejects what is over the limit and queues nothing; with ``autoScale`` it buys credits instead,
+up to a cap. What a purchase is has not been said: here it is the step to the next row of the table,
+which raises the limit and the balance by what that row costs.
+"""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import time
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
 
+from router.emulator.catalogue import meter_of
 from router.emulator.exchange import Refused
+from router.emulator.faults import NO_CREDIT
+from router.emulator.tiers import CLOSED_PER_SECOND, TIERS, UNLIMITED_SHOWN, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
+    from decimal import Decimal
+    from types import TracebackType
 
-    from router.emulator.settings import Tier
+    from router.emulator.catalogue import Model
+    from router.emulator.settings import Settings
 
-LIMITS: dict[Tier, int] = {"free": 1, "unlimited": 1_000}
-"""Calls at one time; for "unlimited" only a number to show, since the header must be one."""
+MAX_KEYS = 10_000  # accounts that are remembered; the one unused for longest begins anew
+
+
+@dataclass(slots=True)
+class _Account:
+    """What is known of one key.
+
+    Attributes:
+        row: its tier's row; None: unlimited.
+        balance: US dollars; None: endless.
+        spent: US dollars that autoScale has paid.
+        in_flight: open calls by price band.
+        closed_at: when the last calls of closed models began.
+    """
+
+    row: int | None
+    balance: Decimal | None
+    spent: int = 0
+    in_flight: dict[str, int] = field(default_factory=dict)
+    closed_at: deque[float] = field(default_factory=lambda: deque(maxlen=CLOSED_PER_SECOND))
+
+
+class Place:
+    """One call's place; a context manager that gives it back.
+
+    Attributes:
+        headers: the rate limit headers. ``ratelimit-limit`` and ``-remaining`` count calls in
+            flight, ``-reset`` is in seconds.
+    """
+
+    def __init__(self, account: _Account, model: Model, headers: dict[str, str]) -> None:
+        self.headers = headers
+        self._account = account
+        self._meter = meter_of(model)
+        self._band = _band(model)
+
+    def bill(self, seconds: int) -> None:
+        """Take the price of *seconds* from the balance; a call in flight is never stopped."""
+        if self._account.balance is not None:
+            self._account.balance -= self._meter.price * seconds
+
+    def __enter__(self) -> Self:
+        held = self._account.in_flight
+        held[self._band] = held.get(self._band, 0) + 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        held = self._account.in_flight
+        held[self._band] -= 1
+        if not held[self._band]:
+            del held[self._band]
 
 
 class Gate:
-    """Calls in flight by key."""
+    """The accounts of all keys."""
 
-    def __init__(self, tier: Tier) -> None:
-        self._tier = tier
-        self._limit = LIMITS[tier]
-        self._in_flight: dict[str, int] = {}
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._row = row_of(settings.tier)
+        self._credits = settings.credits
+        self._cap = settings.auto_scale_cap
+        self._clock = clock
+        self._accounts: OrderedDict[str, _Account] = OrderedDict()
 
-    @contextmanager
-    def call(self, key: str, *, auto_scale: bool) -> Iterator[dict[str, str]]:
-        """Hold one place for the length of the block; gives the rate limit headers.
+    def headers(self, key: str, model: Model) -> dict[str, str]:
+        """The rate limit headers of *key* as it stands."""
+        account = self._accounts.get(key) or self._new()
+        return _headers(account, account.in_flight.get(_band(model), 0))
 
-        ``ratelimit-limit`` and ``-remaining`` count calls in flight, ``-reset`` is in seconds.
+    def enter(self, key: str, model: Model, *, auto_scale: bool) -> Place:
+        """A place for one call, to be held by ``with``.
 
         Args:
-            key: whose place.
-            auto_scale: exceed the limit instead of being refused.
+            key: whose.
+            model: what is called.
+            auto_scale: buy what is lacking instead of being refused.
 
         Raises:
-            Refused: 429 when the tier is full.
+            Refused: 403 for a model too large for the tier, 402 without credit, 429 when the tier
+                is full.
         """
-        held = self._in_flight.get(key, 0)
-        if self._tier == "free" and held >= self._limit and not auto_scale:
-            raise Refused(
-                429, "Rate limit exceeded: the free tier allows one call at a time", self._headers(held)
-            )
-        self._in_flight[key] = held + 1
-        try:
-            yield self._headers(held + 1)
-        finally:
-            self._release(key)
-
-    def _release(self, key: str) -> None:
-        left = self._in_flight[key] - 1
-        if left:
-            self._in_flight[key] = left
+        account = self._account(key)
+        self._check_size(account, model)
+        while account.balance is not None and account.balance <= 0:
+            if not (auto_scale and self._buy(account)):
+                raise Refused(402, "Insufficient credits to run this model", body=NO_CREDIT)
+        held = account.in_flight.get(_band(model), 0)
+        if model.closed:
+            self._check_rate(account)
         else:
-            del self._in_flight[key]
+            while account.row is not None and held >= TIERS[account.row].concurrent:
+                if not (auto_scale and self._buy(account)):
+                    raise Refused(429, _full(TIERS[account.row].concurrent))
+        return Place(account, model, _headers(account, held + 1))
 
-    def _headers(self, held: int) -> dict[str, str]:
-        return {
-            "ratelimit-limit": str(self._limit),
-            "ratelimit-remaining": str(max(self._limit - held, 0)),
-            "ratelimit-reset": "1",
-        }
+    def _account(self, key: str) -> _Account:
+        account = self._accounts.get(key)
+        if account is None:
+            account = self._accounts[key] = self._new()
+            if len(self._accounts) > MAX_KEYS:
+                self._accounts.popitem(last=False)
+        self._accounts.move_to_end(key)
+        return account
+
+    def _new(self) -> _Account:
+        return _Account(self._row, self._credits)
+
+    def _check_size(self, account: _Account, model: Model) -> None:
+        """Refuse what is too large. With which status Bytez does is unknown: 403 is our choice."""
+        if account.row is None or model.closed or meter_of(model).up_to <= TIERS[account.row].up_to:
+            return
+        up_to = TIERS[account.row].up_to
+        raise Refused(403, f"this tier runs models of up to {up_to:g}B, and {model.id} is larger")
+
+    def _check_rate(self, account: _Account) -> None:
+        if account.row != 0:
+            return
+        now = self._clock()
+        starts = account.closed_at
+        if len(starts) == CLOSED_PER_SECOND and now - starts[0] < 1:
+            raise Refused(429, f"Rate limit exceeded: closed models take {CLOSED_PER_SECOND} calls a second")
+        starts.append(now)
+
+    def _buy(self, account: _Account) -> bool:
+        """Move to the next row; False when there is none, or the cap would be exceeded."""
+        if account.row is None or account.row + 1 == len(TIERS):
+            return False
+        before, after = TIERS[account.row], TIERS[account.row + 1]
+        cost = after.usd - before.usd
+        if account.spent + cost > self._cap:
+            return False
+        account.row += 1
+        account.spent += cost
+        if account.balance is not None:
+            account.balance += after.adds(before)
+        return True
+
+
+def _band(model: Model) -> str:
+    return "closed" if model.closed else meter_of(model).name
+
+
+def _full(limit: int) -> str:
+    calls = "one call" if limit == 1 else f"{limit} calls"
+    return f"Rate limit exceeded: this tier allows {calls} of this size at a time"
+
+
+def _headers(account: _Account, held: int) -> dict[str, str]:
+    limit = UNLIMITED_SHOWN if account.row is None else TIERS[account.row].concurrent
+    return {
+        "ratelimit-limit": str(limit),
+        "ratelimit-remaining": str(max(limit - held, 0)),
+        "ratelimit-reset": "1",
+    }

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from router.emulator.exchange import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROLES = ("system", "user", "assistant")
 MEDIA = ("image", "audio", "video")
@@ -34,11 +37,18 @@ class Said:
         text: its text blocks, joined by newlines.
         media: one description for each medium, such as ``image (image/png, 68 bytes)`` or
             ``audio at https://…``.
+        wire: the message in OpenAI's form, for an upstream.
     """
 
     role: str
-    text: str
-    media: tuple[str, ...]
+    text: str = field(repr=False)
+    media: tuple[str, ...] = ()
+    wire: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def said_by_user(text: str) -> Said:
+    """A message that is plain text."""
+    return Said("user", text, (), {"role": "user", "content": text})
 
 
 def read_messages(value: Any, place: str) -> tuple[Said, ...]:
@@ -64,12 +74,30 @@ def _message(value: Any, place: str) -> Said:
         raise Refused(400, f"{place}.role must be one of {', '.join(ROLES)}")
     content = value.get("content")
     if isinstance(content, str):
-        return Said(value["role"], content, ())
+        return Said(value["role"], content, (), dict(value))
     if not isinstance(content, list) or not content:
         raise Refused(400, f"{place}.content must be a string, or a list of blocks that is not empty")
     blocks = [_block(block, f"{place}.content[{index}]") for index, block in enumerate(content)]
     text = "\n".join(words for kind, words in blocks if kind == "text")
-    return Said(value["role"], text, tuple(words for kind, words in blocks if kind != "text"))
+    media = tuple(words for kind, words in blocks if kind != "text")
+    return Said(value["role"], text, media, {"role": value["role"], "content": [_part(b) for b in content]})
+
+
+def _part(block: dict[str, Any]) -> dict[str, Any]:
+    """A block as OpenAI's part; audio goes as data when there is any, since OpenAI takes no audio URL."""
+    kind = block["type"]
+    if kind == "text":
+        return block
+    data = block.get("base64")
+    if data is None:
+        return {"type": f"{kind}_url", f"{kind}_url": {"url": block["url"]}}
+    head = _DATA_URL.match(data)
+    bare = data[head.end() :] if head else data
+    if kind == "audio":
+        subtype = head["mime"].partition("/")[2] if head else "wav"
+        return {"type": "input_audio", "input_audio": {"data": bare, "format": subtype}}
+    mime = head["mime"] if head else {"image": "image/png", "video": "video/mp4"}[kind]
+    return {"type": f"{kind}_url", f"{kind}_url": {"url": f"data:{mime};base64,{bare}"}}
 
 
 def _block(value: Any, place: str) -> tuple[str, str]:
@@ -81,14 +109,19 @@ def _block(value: Any, place: str) -> tuple[str, str]:
         _only(value, {"type", "text"}, place)
         return kind, _string(value, "text", place)
     if kind in MEDIA:
-        return kind, _medium(value, kind, place)
+        _only(value, {"type", "url", "base64"}, place)
+        return kind, medium(value, kind, place)
     if isinstance(kind, str) and kind in _OPENAI_PARTS:
         raise Refused(400, f"{place}: {kind} is OpenAI's part; {_OPENAI_PARTS[kind]}")
     raise Refused(400, f"{place}.type must be one of text, {', '.join(MEDIA)}")
 
 
-def _medium(value: dict[str, Any], kind: str, place: str) -> str:
-    _only(value, {"type", "url", "base64"}, place)
+def medium(value: Mapping[str, Any], kind: str, place: str) -> str:
+    """The description of the *kind* of medium that *value* gives by ``url`` or ``base64``.
+
+    Raises:
+        Refused: 400, naming the place.
+    """
     if ("url" in value) == ("base64" in value):
         raise Refused(400, f"{place} must have either url or base64")
     if "base64" in value:
@@ -117,7 +150,7 @@ def _base64(data: str, kind: str, place: str) -> str:
     return f"{kind} ({mime}, {size} bytes)" if mime else f"{kind} ({size} bytes)"
 
 
-def _string(value: dict[str, Any], name: str, place: str) -> str:
+def _string(value: Mapping[str, Any], name: str, place: str) -> str:
     text = value.get(name)
     if not isinstance(text, str):
         raise Refused(400, f"{place}.{name} must be a string")

@@ -1,157 +1,146 @@
-"""The native run: one model, one request, a plain answer or a stream of bare text."""
+"""The native run: one model, one request; text plain or streamed bare, media, or another output."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, assert_never, get_args
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any
 
-from router.emulator import answers
+import orjson
+
+from router.emulator import answers, catalogue, media
 from router.emulator.body import read_run
-from router.emulator.catalogue import meter_of
+from router.emulator.closed import provider_reply
 from router.emulator.exchange import Refused
-from router.emulator.faults import ERROR_TEXT, Canned, Delay, Played, Trouble
-from router.emulator.settings import Shape
+from router.emulator.prompt import Prompt
+from router.emulator.reply import TextReply
+from router.emulator.service import Call, Service
+from router.emulator.task_outputs import output_of
+from router.emulator.tasks import TASKS
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterable, Mapping
 
     from router.emulator.body import Run
+    from router.emulator.catalogue import Model
     from router.emulator.exchange import Exchange
-    from router.emulator.gate import Gate
-    from router.emulator.switch import FaultSwitch
-
-MISSING = "missing/"
-SHAPED = "shape/"
-NO_SUCH_MODEL = "Model does not exist or has yet to be added to the Bytez catalog"
+    from router.emulator.faults import Trouble
+    from router.emulator.prompt import Piece
+    from router.emulator.reply import Reply, Turn
+    from router.emulator.settings import Shape
+    from router.emulator.tasks import Task
 
 # Labelled SSE, as the containers label it, though it is none.
 STREAM_TYPE = "text/event-stream; charset=utf-8"
-_WORDS_PER_SECOND = 50
+_OUTPUT_SECONDS = 1  # What anything but text takes.
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
+_NEEDS_KEY = "cohere/"
+# Bytez's names for what OpenAI calls otherwise; the last that is given wins, as Bytez documents.
+_LENGTHS = ("max_new_tokens", "max_length")
+_NOT_FOR_UPSTREAM = ("max_retries", "num_return_sequences", *_LENGTHS)
 
 
 class Native:
-    """Answers run requests.
+    """Answers run requests."""
 
-    Model ids under ``missing/`` do not exist, those under ``shape/`` choose the answer's shape,
-    those under ``faulty/`` fail; every other id answers as a chat model.
-    """
+    def __init__(self, service: Service) -> None:
+        self._service = service
 
-    def __init__(self, shape: Shape, gate: Gate, faults: FaultSwitch) -> None:
-        self._shape = shape
-        self._gate = gate
-        self._faults = faults
-
-    async def run(self, exchange: Exchange, model_id: str, key: str, body: Any) -> None:
-        """Answer the decoded *body* for *model_id* in the name of *key*.
+    async def run(self, exchange: Exchange, model_id: str, key: str | None, body: Any) -> None:
+        """Answer the decoded *body* for *model_id* in the name of *key*; None: of nobody.
 
         Raises:
-            Refused: 400, 404 or 429, before anything was sent.
+            Refused: before anything was sent.
         """
-        run = read_run(body)
-        shape = self._shape_of(model_id)
-        if model_id.startswith(MISSING):
-            raise Refused(404, NO_SUCH_MODEL)
-        with self._gate.call(key, auto_scale=run.auto_scale) as limits:
-            played = self._faults.next(model_id)
-            reply = _Reply(exchange, model_id, run, shape, limits)
-            await reply.play(played)
+        model = catalogue.find(model_id)
+        with self._service.headed(model, key):
+            run = read_run(body, TASKS[model.task])
+            if model_id.startswith(_NEEDS_KEY) and "provider-key" not in exchange.headers:
+                raise Refused(400, "cohere's models need the header provider-key: your own key at cohere")
+            call = Call(model, key, run.auto_scale)
+            await self._service.run(exchange, call, lambda turn: self._reply(turn, run))
 
-    def _shape_of(self, model_id: str) -> Shape:
-        if not model_id.startswith(SHAPED):
-            return self._shape
-        shapes: tuple[Shape, ...] = get_args(Shape)
-        for shape in shapes:
-            if model_id == SHAPED + shape:
-                return shape
-        raise Refused(404, f"{SHAPED} must be followed by one of {', '.join(shapes)}")
+    def _reply(self, turn: Turn, run: Run) -> Reply:
+        task = TASKS[turn.model.task]
+        if not task.text:
+            return _OutputReply(turn, task, run, self._service.media)
+        prompt = Prompt(
+            turn.model.id,
+            run.messages,
+            run.params,
+            _openai_params(run),
+            run.max_words,
+            run.stream,
+            by_token=False,
+        )
+        wire = _NativeWire(turn.model, task, prompt, self._service.traits(turn.model.id).shape)
+        return TextReply(turn, self._service.source, prompt, wire)
 
 
-class _Reply:
-    """The answer to one run request, as usual or with a fault in it."""
+def _openai_params(run: Run) -> dict[str, Any]:
+    """The params for an upstream. What OpenAI has no name for goes up as it is."""
+    params = {name: value for name, value in run.params.items() if name not in _NOT_FOR_UPSTREAM}
+    return params if run.max_words is None else {**params, "max_tokens": run.max_words}
 
-    def __init__(
-        self, exchange: Exchange, model_id: str, run: Run, shape: Shape, limits: dict[str, str]
-    ) -> None:
-        self._exchange = exchange
-        self._model_id = model_id
-        self._run = run
+
+class _NativeWire:
+    """See ``Wire``."""
+
+    stream_type = STREAM_TYPE
+    breaks_on_error = False
+
+    def __init__(self, model: Model, task: Task, prompt: Prompt, shape: Shape) -> None:
+        self._model = model
+        self._task = task
+        self._prompt = prompt
         self._shape = shape
-        self._limits = limits
-        self._text = answers.text_of(model_id, run)
 
-    async def play(self, played: Played | None) -> None:
-        """Send the answer with *played* in it."""
-        match played:
-            case None:
-                await self._usual()
-            case Canned():
-                await self._exchange.reply(played.status, played.body, {**self._headers(0), **played.headers})
-            case Delay():
-                if not await self._exchange.client_leaves(played.seconds):
-                    await self._usual()
-            case Trouble.HANG:
-                await self._exchange.client_leaves(None)
-            case Trouble.CUT:
-                await self._exchange.cut()
-            case _:
-                await self._troubled_stream(played)
-
-    async def _usual(self) -> None:
-        if self._run.stream:
-            await self._stream(self._text)
+    def whole(self, piece: Piece) -> Mapping[str, Any]:
+        if self._task.chats:
+            output = answers.output(piece.text, self._shape)
+        elif self._task.name == "text-generation":
+            output = f"{self._prompt.messages[0].text} {piece.text}"  # Bytez repeats the prompt.
         else:
-            value = {"error": None, "output": answers.output(self._text, self._shape)}
-            await self._exchange.reply_json(200, value, self._headers(self._seconds()))
+            output = piece.text
+        value = {"error": None, "output": output}
+        return {**value, "provider": provider_reply(self._model.id, piece)} if self._model.closed else value
 
-    async def _stream(self, text: str) -> None:
-        await self._start_stream()
-        await self._exchange.write(answers.chunks(text))
-        await self._exchange.end()
+    def feed(self, piece: Piece) -> Iterable[bytes]:
+        return answers.chunks(piece.text)
 
-    async def _troubled_stream(
-        self,
-        trouble: Literal[
-            Trouble.STREAM_CUT, Trouble.STREAM_STALL, Trouble.STREAM_ERROR_FIRST, Trouble.STREAM_ERROR_LAST
-        ],
-    ) -> None:
-        if not self._run.stream:
-            await self._usual()
+    def end(self) -> Iterable[bytes]:
+        return ()
+
+
+class _OutputReply:
+    """A reply that is no text: generated media, or what another task gives. Nothing of it streams."""
+
+    def __init__(self, turn: Turn, task: Task, run: Run, store: media.MediaStore) -> None:
+        self._turn = turn
+        self._task = task
+        self._run = run
+        self._store = store
+
+    async def usual(self) -> None:
+        exchange, headers = self._turn.exchange, self._turn.headers(_OUTPUT_SECONDS)
+        self._turn.bill(_OUTPUT_SECONDS)
+        if self._task.makes is None:
+            output = output_of(self._task, self._run.fields)
+            await exchange.reply_json(200, {"error": None, "output": output}, headers)
             return
-        match trouble:
-            case Trouble.STREAM_ERROR_FIRST:
-                await self._stream(ERROR_TEXT)
-            case Trouble.STREAM_ERROR_LAST:
-                await self._stream(f"{self._text}\n{ERROR_TEXT}")
-            case Trouble.STREAM_CUT:
-                await self._half_stream()
-                await self._exchange.cut()
-            case Trouble.STREAM_STALL:
-                await self._half_stream()
-                await self._exchange.client_leaves(None)
-            case _:
-                assert_never(trouble)
+        seed = orjson.dumps([self._turn.model.id, dict(self._run.fields), dict(self._run.params)])
+        file = media.make(self._task.makes, hashlib.sha256(seed).digest())
+        if self._run.as_json:
+            url = _base_url(exchange) + self._store.keep(file)
+            await exchange.reply_json(200, {"error": None, "output": url}, headers)
+        else:  # `stream` changes nothing here, and the SDKs send both.
+            await exchange.reply(200, file.data, {**headers, "content-type": file.content_type})
 
-    async def _half_stream(self) -> None:
-        await self._start_stream()
-        half = self._text[: max(len(self._text) // 2, 1)]
-        await self._exchange.write(answers.chunks(half))
+    async def troubled(self, _trouble: Trouble) -> None:
+        await self.usual()
 
-    async def _start_stream(self) -> None:
-        await self._exchange.start(200, {"content-type": STREAM_TYPE, **self._headers(self._seconds())})
 
-    def _seconds(self) -> int:
-        """What the answer took: whole seconds, as Bytez bills, at a speed of our own choice."""
-        return 1 + answers.count_words(self._text) // _WORDS_PER_SECOND
-
-    def _headers(self, seconds: int) -> dict[str, str]:
-        """The seven headers of a run: the call's limits, and meter, price, time and cost.
-
-        The time is in seconds, the price in US dollars per second, the cost is their product.
-        """
-        meter = meter_of(self._model_id)
-        return {
-            **self._limits,
-            "inference-meter": meter.name,
-            "inference-meter-price": f"{meter.price:f}",
-            "inference-time": str(seconds),
-            "inference-cost": f"{meter.price * seconds:f}",
-        }
+def _base_url(exchange: Exchange) -> str:
+    """Where the client reached the emulator, by its own Host header."""
+    host = exchange.headers.get("host", "")
+    return f"{exchange.scheme}://{host if _HOST.fullmatch(host) else 'localhost'}"

@@ -9,17 +9,27 @@ from urllib.parse import unquote
 
 from router.emulator.exchange import Refused
 
-Name: TypeAlias = Literal["run", "models", "tasks", "requests", "faults", "fault"]
+Bytez: TypeAlias = Literal[
+    "run", "container", "request", "models", "tasks", "media", "chat", "completions", "responses"
+]
+Name: TypeAlias = Bytez | Literal["requests", "faults", "fault"]
 
 CONTROL = "/emulator/"
 """Where the emulator itself is steered; no part of Bytez."""
 
 _API = "/models/v2/"
+_REQUEST = "/models/v2/request/"
+_MEDIA = re.compile(r"/(image|audio|video)/[0-9a-f]{1,64}")
 _ONE_FAULT = "/emulator/faults/"
 _MODEL_ID = re.compile(r"[A-Za-z0-9][\w.:@-]*/[A-Za-z0-9][\w.:@-]*", re.ASCII)
 _FIXED: dict[str, Name] = {
     "/models/v2/list/models": "models",
     "/models/v2/list/tasks": "tasks",
+    "/models/v2/openai/v1/chat/completions": "chat",
+    "/models/v2/openai/v1/completions": "completions",
+    "/models/v2/openai/v1/responses": "responses",
+    "/v1/chat/completions": "chat",  # So in one of Bytez's samples, for autoScale.
+    "/run": "container",
     "/emulator/requests": "requests",
     "/emulator/faults": "faults",
 }
@@ -27,6 +37,12 @@ _FIXED: dict[str, Name] = {
 _RESERVED = ("openai/v1/", "list/", "request/")
 _METHODS: dict[Name, tuple[str, ...]] = {
     "run": ("POST",),
+    "container": ("POST",),
+    "request": ("POST",),
+    "chat": ("POST",),
+    "completions": ("POST",),
+    "responses": ("POST",),
+    "media": ("GET", "HEAD"),
     "models": ("GET",),
     "tasks": ("GET",),
     "requests": ("GET", "DELETE"),
@@ -63,6 +79,10 @@ def _route(path: str) -> Route:
         return Route(_FIXED[path])
     if path.startswith(_ONE_FAULT):
         return Route("fault", _model_id(path.removeprefix(_ONE_FAULT)))
+    if _MEDIA.fullmatch(path):
+        return Route("media")
+    if path.startswith(_REQUEST):
+        return Route("request", _model_id(path.removeprefix(_REQUEST)))
     if path.startswith(_API):
         rest = path.removeprefix(_API)
         if not rest.startswith(_RESERVED):
@@ -71,7 +91,15 @@ def _route(path: str) -> Route:
 
 
 def _model_id(encoded: str) -> str:
-    model_id = unquote(encoded)
+    return check_model_id(unquote(encoded))
+
+
+def check_model_id(model_id: str) -> str:
+    """*model_id*, which can be one.
+
+    Raises:
+        Refused: 404, it cannot.
+    """
     if not _MODEL_ID.fullmatch(model_id):
         raise Refused(404, "a model id is <organisation>/<name>, in letters, digits and . _ : @ -")
     return model_id

@@ -109,9 +109,8 @@ class EmulatorServer:
         self._app.faults.heal(model_id)
 
     def reset(self) -> None:
-        """As new: nothing recorded, every model healed, every call count at nought."""
-        self._app.recorder.clear()
-        self._app.faults.clear()
+        """As new: nothing recorded, every model healed and cold, every count at nought, credits whole."""
+        self._app.reset()
 
     def close(self) -> None:
         """Cut every connection and stop; no thread and no socket is left. May be called twice."""

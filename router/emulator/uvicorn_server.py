@@ -32,8 +32,9 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type] # chosen at
 class _Server(uvicorn.Server):
     """Tells when it listens, and stops without waiting for answers that never end."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: Emulator, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
+        self._app = app
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -45,6 +46,7 @@ class _Server(uvicorn.Server):
             # Every HTTP protocol of uvicorn has it; a hanging fault sees its client leave.
             cast("Any", connection).transport.abort()
         await super().shutdown(sockets=sockets)
+        await self._app.aclose()
 
 
 def make_server(app: Emulator, on_ready: Callable[[], None]) -> uvicorn.Server:
@@ -60,4 +62,4 @@ def make_server(app: Emulator, on_ready: Callable[[], None]) -> uvicorn.Server:
         proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
-    return _Server(config, on_ready)
+    return _Server(config, app, on_ready)

@@ -1,4 +1,4 @@
-"""The reference pages that are written from the code: config keys and diagnostic codes.
+"""The reference pages that are written from the code: config keys, diagnostic codes, the emulator.
 
 ``python -m router.tools.reference docs`` rewrites the part of each page below its marker.
 """
@@ -13,6 +13,8 @@ from typing import Any, Final
 from router.config.codes import CODES
 from router.config.litellm.keys import ROWS, SECTIONS
 from router.config.schema import schema
+from router.emulator.faults import FAULTS
+from router.emulator.scenario import schema as scenario_schema
 
 MARKER: Final = "<!-- Below this line the page is written by `python -m router.tools.reference docs`. -->\n"
 _SECTIONS: Final = (
@@ -37,13 +39,26 @@ def config_reference() -> str:
     root = schema()
     parts = []
     for title, name in _SECTIONS:
-        definition = root if name is None else root["$defs"][name]
-        body = definition if "properties" in definition else definition["anyOf"][-1]
-        rows = [_row(key, value, body.get("required", ())) for key, value in body["properties"].items()]
-        lines = [f"## {title}", "", body["description"], ""]
-        lines += ["| key | default | meaning | example |", "|---|---|---|---|", *rows, ""]
-        parts.append("\n".join(lines))
+        parts.append(_table(title, root if name is None else root["$defs"][name]))
     return "\n".join(parts)
+
+
+def emulator_reference() -> str:
+    """Every fault of the emulator, and every key of a scenario."""
+    faults = ["## Names of faults", "", "N is a whole number.", "", "| name | what happens |", "|---|---|"]
+    faults += [f"| `{fault.name}` | {fault.does.replace('|', '/')} |" for fault in FAULTS]
+    faults += ["", "(*) a request without `stream` is answered as usual.", ""]
+    root = scenario_schema()
+    models = [("Scenario", root), *((name, root["$defs"][f"{name}Config"]) for name in ("Model", "Rule"))]
+    return "\n".join([*faults, *(_table(title, definition) for title, definition in models)])
+
+
+def _table(title: str, definition: dict[str, Any]) -> str:
+    """The keys of one kind of map."""
+    body = definition if "properties" in definition else definition["anyOf"][-1]
+    rows = [_row(key, value, body.get("required", ())) for key, value in body["properties"].items()]
+    lines = [f"## {title}", "", body["description"], ""]
+    return "\n".join([*lines, "| key | default | meaning | example |", "|---|---|---|---|", *rows, ""])
 
 
 def _row(key: str, value: dict[str, Any], required: list[str]) -> str:
@@ -93,6 +108,7 @@ PAGES: Final = {
     "config.md": config_reference,
     "diagnostics.md": diagnostics_reference,
     "from-litellm.md": litellm_reference,
+    "emulator.md": emulator_reference,
 }
 
 

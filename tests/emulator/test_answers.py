@@ -7,9 +7,10 @@ import itertools
 import pytest
 
 from router.emulator.answers import chunks, first_words, text_of
-from router.emulator.body import read_run
+from router.emulator.messages import said_by_user
+from router.emulator.prompt import Prompt
 
-TEXT = text_of("google/gemma-3-4b-it", read_run({"input": "Hi"}))
+TEXT = text_of(Prompt("google/gemma-3-4b-it", (said_by_user("Hi"),), {}, {}))
 
 
 def is_utf8(data: bytes) -> bool:

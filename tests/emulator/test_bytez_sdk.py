@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from bytez import Bytez
+
+from router.cli import main
+
+DEV_ROOT = "http://localhost:8080/models/v2/"
 
 if TYPE_CHECKING:
     from router.emulator.serve import EmulatorServer
@@ -13,9 +18,19 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def sdk(bytez_emulator: EmulatorServer) -> Any:
-    client = Bytez("good")
-    client._client.host = f"{bytez_emulator.base_url}/models/v2/"  # It only knows two fixed hosts.
+    client = Bytez("good", dev=True)
+    # It only knows two fixed hosts; the tests' emulators have other ports, so that several can run.
+    assert client._client.host == DEV_ROOT
+    client._client.host = DEV_ROOT.replace("http://localhost:8080", bytez_emulator.base_url)
     return client
+
+
+def test_default_port_is_the_sdks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`router emulate` without options listens where `dev=True` calls."""
+    held: list[Any] = []
+    monkeypatch.setattr("router.emulator.serve.run", lambda *args: held.append(args))
+    assert main(["emulate"]) == 0
+    assert held[0][:2] == ("127.0.0.1", urlsplit(DEV_ROOT).port)
 
 
 def test_run(sdk: Any, bytez_emulator: EmulatorServer) -> None:

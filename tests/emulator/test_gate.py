@@ -1,16 +1,21 @@
-"""The free tier: one call at a time."""
+"""Tiers, credits and autoScale."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import httpx2 as httpx
 import pytest
 
+from router.emulator import gate as gate_module
+from router.emulator.catalogue import find
 from router.emulator.exchange import Refused
 from router.emulator.gate import Gate
 from router.emulator.serve import EmulatorServer
 from router.emulator.settings import Settings
+from router.emulator.tiers import TIERS, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
 GEMMA = "/models/v2/google/gemma-3-4b-it"
 STALL = "/models/v2/faulty/stream-stall"
 ASK: dict[str, Any] = {"input": "Hello"}
+GEMMA_4B = find("google/gemma-3-4b-it")
 
 
 def test_free_tier_allows_one_call_at_a_time(until: Callable[[Callable[[], bool]], None]) -> None:
@@ -30,7 +36,7 @@ def test_free_tier_allows_one_call_at_a_time(until: Callable[[Callable[[], bool]
             refused = client.post(GEMMA, json=ASK, headers=one)
             assert refused.status_code == 429
             assert refused.json() == {
-                "error": "Rate limit exceeded: the free tier allows one call at a time",
+                "error": "Rate limit exceeded: this tier allows one call of this size at a time",
                 "output": None,
             }
             assert refused.headers["ratelimit-remaining"] == "0"
@@ -47,11 +53,145 @@ def test_unlimited_tier_only_counts(client: httpx.Client) -> None:
         assert client.post(GEMMA, json=ASK).headers["ratelimit-remaining"] == "998"
 
 
-def test_nothing_is_kept_of_keys_at_rest() -> None:
-    """A place is given back whatever ends the call, and idle keys take no memory."""
-    gate = Gate("free")
-    with pytest.raises(ZeroDivisionError), gate.call("k", auto_scale=False):
+def test_place_is_given_back_whatever_ends_the_call() -> None:
+    """An error in the call frees its place."""
+    gate = Gate(Settings(tier="free"))
+    with pytest.raises(ZeroDivisionError), gate.enter("k", GEMMA_4B, auto_scale=False):
         raise ZeroDivisionError
-    with gate.call("k", auto_scale=False), pytest.raises(Refused), gate.call("k", auto_scale=False):
+    with gate.enter("k", GEMMA_4B, auto_scale=False), pytest.raises(Refused, match="one call"):
+        gate.enter("k", GEMMA_4B, auto_scale=False)
+    with gate.enter("k", GEMMA_4B, auto_scale=False) as place:
+        assert place.headers["ratelimit-remaining"] == "0"
+
+
+@pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
+def test_each_tier_holds_so_many_calls_and_so_large_models(tier: Tier) -> None:
+    """One call more is a 429, one size more a 403; the next size counts its own calls."""
+    gate = Gate(Settings(tier=tier.name))
+    with ExitStack() as calls:
+        for _ in range(tier.concurrent):
+            place = calls.enter_context(gate.enter("k", GEMMA_4B, auto_scale=False))
+        assert place.headers["ratelimit-limit"] == str(tier.concurrent)
+        assert place.headers["ratelimit-remaining"] == "0"
+        with pytest.raises(Refused) as full:
+            gate.enter("k", GEMMA_4B, auto_scale=False)
+        assert full.value.status == 429
+        calls.enter_context(gate.enter("other", GEMMA_4B, auto_scale=False))
+        if tier.up_to >= 35:
+            calls.enter_context(gate.enter("k", find("google/gemma-3-27b-it"), auto_scale=False))
+    for size in (7, 35, 70, 120):
+        model = find(f"org/model-{size}B")
+        if size <= tier.up_to:
+            with gate.enter("k", model, auto_scale=False):
+                pass
+        else:
+            with pytest.raises(Refused) as large:
+                gate.enter("k", model, auto_scale=True)
+            assert large.value.status == 403
+
+
+def test_closed_models_take_ten_calls_a_second_on_the_free_tier() -> None:
+    """They have no size and no places; the eleventh call within a second is a 429, later it is not."""
+    now = [0.0]
+    gate = Gate(Settings(tier="free"), lambda: now[0])
+    model = find("anthropic/claude-sonnet-4-5")
+
+    def call() -> None:
+        with gate.enter("k", model, auto_scale=False):
+            pass
+
+    for _ in range(10):
+        call()
+    now[0] = 0.99
+    with pytest.raises(Refused, match="10 calls a second"):
+        call()
+    now[0] = 1.0
+    for _ in range(10):
+        call()
+    paid = Gate(Settings(tier="3"), lambda: 0.0)
+    for _ in range(50):
+        paid.enter("k", model, auto_scale=False)
+
+
+def test_auto_scale_buys_the_next_tier_up_to_the_cap() -> None:
+    """It buys row by row while the tier is full, stays there, and stops at the cap and at the table's end."""
+    gate = Gate(Settings(tier="free", auto_scale_cap=10))
+    with ExitStack() as calls:
+        for limit in ("1", "4", "4", "4"):  # $3 and $10 both allow four.
+            place = calls.enter_context(gate.enter("k", GEMMA_4B, auto_scale=True))
+            assert place.headers["ratelimit-limit"] == limit
+        with pytest.raises(Refused) as full:
+            gate.enter("k", GEMMA_4B, auto_scale=True)
+        assert full.value.status == 429
+        assert "4 calls" in full.value.message
+    top = Gate(Settings(tier="1000"))
+    with ExitStack() as calls:
+        for _ in range(400):
+            calls.enter_context(top.enter("k", GEMMA_4B, auto_scale=True))
+        with pytest.raises(Refused, match="400 calls"):
+            top.enter("k", GEMMA_4B, auto_scale=True)
+
+
+def test_credit_falls_and_runs_out() -> None:
+    """Each call costs price times seconds; a call in flight ends, the next is a 402, autoScale buys more."""
+    gate = Gate(Settings(tier="free", credits=Decimal("0.0001")))
+    with gate.enter("k", GEMMA_4B, auto_scale=False) as place:
+        place.bill(1)
+    with gate.enter("k", GEMMA_4B, auto_scale=False) as place:
+        place.bill(100)
+    with pytest.raises(Refused) as broke:
+        gate.enter("k", GEMMA_4B, auto_scale=False)
+    assert broke.value.status == 402
+    assert broke.value.body == {
+        "status": 402,
+        "error": "Payment Required",
+        "message": "Insufficient credits to run this model",
+    }
+    with gate.enter("k", GEMMA_4B, auto_scale=True) as place:
+        assert place.headers["ratelimit-limit"] == "4"
+        place.bill(10_000)  # $0.72 of the $5 that the plan gives
+    with gate.enter("k", GEMMA_4B, auto_scale=False):
         pass
-    assert gate._in_flight == {}
+    unlimited = Gate(Settings(credits=Decimal(0)))
+    with pytest.raises(Refused) as broke:
+        unlimited.enter("k", GEMMA_4B, auto_scale=True)
+    assert broke.value.status == 402
+
+
+def test_accounts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of too many keys the one unused for longest begins anew."""
+    monkeypatch.setattr(gate_module, "MAX_KEYS", 2)
+    gate = Gate(Settings(credits=Decimal("0.0001")))
+    for key in ("a", "b", "a", "c"):
+        with gate.enter(key, GEMMA_4B, auto_scale=False) as place:
+            if key != "c":
+                place.bill(1)
+    with pytest.raises(Refused):
+        gate.enter("a", GEMMA_4B, auto_scale=False)
+    with gate.enter("b", GEMMA_4B, auto_scale=False):
+        pass
+
+
+def test_refusals_have_the_seven_headers() -> None:
+    """A run that is refused has all seven too, with no time and no cost."""
+    with EmulatorServer(Settings(credits=Decimal(0))) as server, httpx.Client() as client:
+        refused = client.post(server.base_url + GEMMA, json=ASK, headers={"authorization": "Key one"})
+        assert refused.status_code == 402
+        assert refused.headers["inference-cost"] == "0.000000"
+        assert refused.headers["ratelimit-limit"] == "1000"
+        server.reset()
+        missing = f"{server.base_url}/models/v2/missing/model"
+        gone = client.post(missing, json=ASK, headers={"authorization": "Key one"})
+        assert gone.status_code == 404
+        assert gone.headers["inference-time"] == "0"
+
+
+def test_streams_are_billed_too() -> None:
+    """A stream costs what its plain answer costs."""
+    with EmulatorServer(Settings(credits=Decimal("0.00007"))) as server, httpx.Client() as client:
+        url, headers = server.base_url + GEMMA, {"authorization": "Key one"}
+        for status in (200, 402):
+            body = {**ASK, "stream": True}
+            assert client.post(url, json=body, headers=headers).status_code == status
+        server.reset()
+        assert client.post(url, json=ASK, headers=headers).status_code == 200

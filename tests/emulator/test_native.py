@@ -11,6 +11,7 @@ import pytest
 
 from router.emulator.serve import EmulatorServer
 from router.emulator.settings import Settings
+from router.emulator.tasks import TASKS
 
 GEMMA = "/models/v2/google/gemma-3-4b-it"
 SEVEN_HEADERS = (
@@ -217,16 +218,19 @@ def test_list_models(client: httpx.Client) -> None:
 
 
 def test_list_tasks(client: httpx.Client) -> None:
-    """The tasks of the listed models, each once."""
+    """The tasks of the listed models, each once, and each task of Bytez's has a model."""
     tasks = client.get("/models/v2/list/tasks").json()["output"]
-    assert tasks == ["audio-text-to-text", "chat", "image-text-to-text", "video-text-to-text"]
+    assert tasks == sorted(TASKS)
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("POST", "/models/v2/openai/v1/chat/completions", 404),
-        ("POST", "/models/v2/request/google/gemma-3-4b-it", 404),
+        ("POST", "/models/v2/openai/v1/embeddings", 404),
+        ("GET", "/models/v2/openai/v1/chat/completions", 405),
+        ("GET", "/models/v2/request/google/gemma-3-4b-it", 405),
+        ("POST", "/models/v2/request/gemma", 404),
+        ("POST", "/image/00", 405),
         ("GET", "/models/v2/list/else", 404),
         ("POST", "/models/v2/one-segment", 404),
         ("POST", "/models/v2/three/segments/here", 404),

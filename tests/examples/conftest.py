@@ -23,4 +23,5 @@ def environment(bytez_emulator: EmulatorServer) -> dict[str, str]:
         "BYTEZ_API_KEY": "any",
         "ROUTER_PORT": "0",
         "UVICORN_PORT": "0",
+        "EMULATOR_PORT": "0",
     }

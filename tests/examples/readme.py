@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 # Commands that go on until they are stopped, and the variable by which they and their clients know the port.
-_SERVERS = {"router --config": "ROUTER_PORT", "router serve": "ROUTER_PORT", "uvicorn": "UVICORN_PORT"}
-_LISTENS = re.compile(r"(?:listening|running) on http://127\.0\.0\.1:(\d+)")
+_SERVERS = {
+    "router --config": "ROUTER_PORT",
+    "router serve": "ROUTER_PORT",
+    "router emulate": "EMULATOR_PORT",
+    "uvicorn": "UVICORN_PORT",
+}
+_LISTENS = re.compile(r"(?:listening|running|emulating Bytez) on http://127\.0\.0\.1:(\d+)")
 _START_S = 30.0
 _RUN_S = 60.0
 

@@ -80,6 +80,15 @@ PRINTED: dict[str, list[str]] = {
     ],
     "streaming-terminal": [rf"^{EARTH}\n"],
     "fastapi-service": [r'"answer":"You said:.*"target":"bytez/google/gemma-3-4b-it"}\n' + EARTH],
+    "faults": [
+        (
+            r"^1: bytez/google/gemma-3-4b-it server_error, bytez/google/gemma-3-4b-it server_error,"
+            r" bytez/Qwen/Qwen3-4B ok\n"
+            r"2: bytez/google/gemma-3-4b-it ok\n"
+            r"3: bytez/google/gemma-3-4b-it ok\n"
+            r"4: bytez/google/gemma-3-4b-it ok\n$"
+        )
+    ],
     "seed-config": [
         r"config\.yaml",
         r"^ChatCompletion\(.*What do you know about earth\?",
