@@ -22,6 +22,7 @@ _SECTIONS: Final = (
     ("Target", "TargetConfig"),
     ("Supports", "SupportsConfig"),
     ("Price", "PriceConfig"),
+    ("Limits", "LimitsConfig"),
     ("Fallbacks", "FallbacksConfig"),
     ("Retries", "RetriesConfig"),
     ("Backoff", "BackoffConfig"),
