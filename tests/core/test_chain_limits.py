@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from router.core.chain import IllegalEvent
+from router.core.delays import Hedge
 from router.core.events import (
     Cancelled,
     Ended,
@@ -478,3 +479,47 @@ def test_grants_name_the_request_and_its_ticket() -> None:
     first, second = begun(crowd), begun(crowd)
     ends(first, crowd)
     assert first.grants == [(1.0, Grant(second.chain.serial, 1))]
+
+
+# --- beside others
+
+
+def test_a_hedge_needs_room_and_never_waits_for_it() -> None:
+    """Without room there is none: the attempt that runs is waited for."""
+    hedged = group("a/x", target("b/y", limits=ONE), hedge=Hedge(after_s=0.5))
+    crowd = Crowd([hedged])
+    one = begun(crowd)
+    assert asked(one) == ["a/x"]
+    crowd.shared.rooms.usage(Scope("target", "b/y")).in_flight = 1
+    timer = last(one)
+    assert isinstance(timer, SetTimer)
+    assert one.step(TimerFired(timer.timer), after=0.5) == ()
+    assert one.live() == [1]
+    ends(one, crowd)
+    crowd.shared.rooms.usage(Scope("target", "b/y")).in_flight = 0
+    two = begun(crowd)
+    assert asked(two) == ["b/y"]
+
+
+def test_the_loser_of_a_hedge_gives_its_room_to_the_line() -> None:
+    """Both took room; with the first answer all of it is free."""
+    slot = Limits(concurrency=2)
+    crowd = Crowd([group("a/x", "b/y", hedge=Hedge(after_s=0.5), limits=slot)])
+    one = begun(crowd)
+    one.step(TimerFired(1), after=0.5)
+    assert one.live() == [1, 2]
+    crowd.now = 0.6
+    waiting = [begun(crowd), begun(crowd)]
+    assert all(isinstance(last(item), Wait) for item in waiting)
+    one.step(Ended(2, None), after=0.5)
+    assert told(one) == [item.chain.serial for item in waiting]
+
+
+def test_a_retry_beside_others_needs_room_as_well() -> None:
+    """A failure while another attempt runs starts the next one only where there is room."""
+    crowd = Crowd([group("a/x", "b/y", target("c/z", limits=ONE), hedge=Hedge(after_s=0.5))])
+    one = begun(crowd)
+    one.step(TimerFired(1), after=0.5)
+    crowd.shared.rooms.usage(Scope("target", "c/z")).in_flight = 1
+    assert one.step(Ended(1, Failure(FailureClass.SERVER_ERROR)), after=0.1) == ()
+    assert one.live() == [2]
