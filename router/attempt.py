@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from router.adapters.base import Chunk, Completion, StreamEnd, Uncarried
 from router.core.events import Ended, FirstContent, Send
 from router.core.failure import Failure, FailureClass
+from router.telemetry.records import total_tokens
 from router.transport.base import TransportFailure
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ class UpstreamCall:
         if isinstance(result, Failure):
             return await self._ended(number, result)
         self.answer = result
-        return await self._ended(number, None)
+        await self.release()
+        return Ended(number, None, total_tokens(_usage(result.data)))
 
     async def next(self) -> StreamItem:
         """The next item of an open stream, in the time that silence may last.
@@ -119,7 +121,8 @@ class UpstreamCall:
             if isinstance(item, StreamEnd):
                 self.end = item
                 await self.drain()
-                return Ended(number, None)
+                usages = [usage for chunk in self.held if (usage := _usage(chunk.data)) is not None]
+                return Ended(number, None, total_tokens(usages[-1] if usages else None))
             self.held.append(item)
             if item.commits:
                 return FirstContent(number)
@@ -136,6 +139,12 @@ class UpstreamCall:
             self._items.extend(self._decoder.finish() if piece is None else self._decoder.feed(piece))
         return self._items.popleft()
 
-    async def _ended(self, number: int, failure: Failure | None) -> Ended:
+    async def _ended(self, number: int, failure: Failure) -> Ended:
         await self.release()
         return Ended(number, failure)
+
+
+def _usage(data: Mapping[str, Any]) -> Mapping[str, object] | None:
+    """The usage stated there; None when there is none."""
+    usage = data.get("usage")
+    return usage if isinstance(usage, dict) else None  # Upstreams send what they like.

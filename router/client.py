@@ -240,6 +240,7 @@ class Router:
             raise RouterClosed
         request = chat_request(self._engine.routes, self._engine.adapters, ask, estimator=self._estimator)
         connections = await self._pools.here()
+        self._engine.here()
         return Run(self._engine, request, connections, ask.options, request_id or new_request_id())
 
     # --- opening and closing

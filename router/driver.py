@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, assert_never
 
 from router.adapters.base import Chunk, Completion, StreamEnd
 from router.attempt import UpstreamCall
-from router.core.chain import step
 from router.core.events import (
     Cancel,
     Cancelled,
@@ -19,9 +18,11 @@ from router.core.events import (
     Finish,
     FirstContent,
     GiveUp,
+    Grant,
     Send,
     SetTimer,
     Started,
+    Wait,
 )
 from router.core.failure import Failure, FailureClass
 from router.core.state import Chain, Phase
@@ -34,14 +35,16 @@ from router.errors import (
     upstream_error,
 )
 from router.flight import Flight
+from router.seat import Seat
 from router.telemetry.cost import cost_of
 from router.telemetry.events import Routing
-from router.telemetry.records import attempt_records, request_record
+from router.telemetry.records import attempt_records, request_record, total_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from router.core.events import Action, Event
+    from router.core.rooms import Full
     from router.engine import Engine
     from router.loops import Connections
     from router.request import ChatRequest
@@ -52,6 +55,12 @@ def _outcome(cause: BaseException) -> str:
     """What ended a request: a bug of ours, or that the caller left or the router was closed."""
     bug = isinstance(cause, Exception) and not isinstance(cause, RouterClosed)
     return "internal_error" if bug else "cancelled"
+
+
+def _limit_words(full: Full) -> str:
+    """Which limit of the config left no room."""
+    whose = f"{full.scope.kind} {full.scope.name!r}"
+    return f"the limits of {whose} leave no room now ({full.limit}: {full.value})"
 
 
 class Run:
@@ -80,10 +89,12 @@ class Run:
             deadline=now + timeout_s,
             stream=request.stream,
             keys=request.keys,
+            tokens=request.able.tokens,
             first_list=request.able.first_list,
         )
         self.routing = Routing(request_id=request_id, group=asked.name, plan=engine.plan.digest)
         self._flight = Flight(self._clock)
+        self._seat = Seat(engine, self._chain, self._flight)
         self._calls: dict[int, UpstreamCall] = {}
         self._answering: UpstreamCall | None = None
         self._usage: Mapping[str, object] | None = None
@@ -149,7 +160,7 @@ class Run:
             self._tell(error.code)
             raise error
         call.end = item
-        self._step(Ended(number, None))
+        self._step(Ended(number, None, total_tokens(self._usage)))
         self._note_end(item)
         self._tell("ok")
         await call.drain()
@@ -210,10 +221,7 @@ class Run:
         return self._answering
 
     def _step(self, event: Event) -> tuple[Action, ...]:
-        engine = self._engine
-        with engine.lock.lock:
-            now, u = self._clock(), engine.draw()
-            return step(engine.plan, engine.shared, self._chain, event, now=now, u=u)
+        return self._seat.step(event)
 
     async def _perform(self, actions: tuple[Action, ...]) -> None:
         """Perform *actions*.
@@ -224,9 +232,8 @@ class Run:
         for action in actions:
             match action:
                 case Send():
-                    call = UpstreamCall(
-                        action, self._request, self._engine.adapters, self._connections, self._clock
-                    )
+                    adapters = self._engine.rotation[action.credential]
+                    call = UpstreamCall(action, self._request, adapters, self._connections, self._clock)
                     self._calls[action.attempt] = call
                     self._flight.launch(call)
                 case Cancel():
@@ -234,6 +241,10 @@ class Run:
                     await self._calls[action.attempt].release()
                 case SetTimer():
                     self._flight.set(action)
+                case Wait():
+                    self._flight.wait(action)
+                case Grant():
+                    raise AssertionError("the seat delivers grants")
                 case Finish():
                     self._answering = self._calls[action.attempt]
                 case GiveUp():
@@ -282,9 +293,8 @@ class Run:
         """The error for a chain that gave up before any content was delivered."""
         name, failures = self.routing.group, self._failures()
         if end.retry_after_s is not None:
-            return RateLimited(
-                f"{name!r} was not answered: every target asked for a pause", retry_after=end.retry_after_s
-            )
+            why = "every target asked for a pause" if end.full is None else _limit_words(end.full)
+            return RateLimited(f"{name!r} was not answered: {why}", retry_after=end.retry_after_s)
         tried = ", ".join(f"{record.target}: {record.outcome}" for record in self.routing.attempts)
         count = len(self.routing.attempts)
         made = "1 attempt" if count == 1 else f"{count} attempts"

@@ -49,15 +49,22 @@ class Eligible:
         targets: for each group and target of the route, whether it can carry the request.
         dropped: the caller's params that no target can carry and that may be left out.
         first_list: where the chain goes on when no target of the asked group can carry it.
+        tokens: for each group and target, about how many tokens it and its reply take; empty: not asked for.
     """
 
     targets: tuple[tuple[bool, ...], ...] = ()
     dropped: frozenset[str] = frozenset()
     first_list: FallbackList = FallbackList.ON_ERROR
+    tokens: tuple[tuple[int, ...], ...] = ()
 
 
 def eligible(
-    request: ChatRequest, tags: frozenset[str], adapters: Mapping[str, Adapter], estimator: Estimator
+    request: ChatRequest,
+    tags: frozenset[str],
+    adapters: Mapping[str, Adapter],
+    estimator: Estimator,
+    *,
+    metered: bool = False,
 ) -> Eligible:
     """Find out which targets can carry *request*.
 
@@ -66,6 +73,7 @@ def eligible(
         tags: those that the caller requires.
         adapters: by provider.
         estimator: how many tokens messages are.
+        metered: whether limits count tokens.
 
     Raises:
         RequestTooLong: it is too long for every target that could carry it otherwise.
@@ -82,7 +90,7 @@ def eligible(
     reachable = (0, *route.lists.get(first, ()))
     if not any(any(found[index]) for index in reachable):
         raise _refused(route, [problem for row in rows for problems in row for problem in problems])
-    return Eligible(found, judge.dropped, first)
+    return Eligible(found, judge.dropped, first, judge.all_tokens() if metered else ())
 
 
 class _Judge:
@@ -158,17 +166,28 @@ class _Judge:
         ]
 
     def _beyond(self, group: int, index: int, window: int) -> list[Problem]:
-        if self._tokens is None:
-            self._tokens = self._estimator(self._request.messages)
-        wanted = self._request.merged(group, index).params.get("max_tokens")
-        reply = wanted if isinstance(wanted, int) and wanted > 0 else 0
-        if self._tokens + reply <= window:
+        asked, reply = self._tokens_of(group, index)
+        if asked + reply <= window:
             return []
         message = (
-            f"the request is too long: about {self._tokens} tokens and a reply of up to {reply} do not fit "
+            f"the request is too long: about {asked} tokens and a reply of up to {reply} do not fit "
             f"into the {window} of {self._groups[group].targets[index].id}"
         )
         return [Problem("messages", message, too_long=True)]
+
+    def _tokens_of(self, group: int, index: int) -> tuple[int, int]:
+        """About how many tokens one target reads, and how many it may write, as far as that is bounded."""
+        if self._tokens is None:
+            self._tokens = self._estimator(self._request.messages)
+        wanted = self._request.merged(group, index).params.get("max_tokens")
+        return self._tokens, wanted if isinstance(wanted, int) and wanted > 0 else 0
+
+    def all_tokens(self) -> tuple[tuple[int, ...], ...]:
+        """For each group and target the sum of both."""
+        return tuple(
+            tuple(sum(self._tokens_of(number, index)) for index in range(len(group.targets)))
+            for number, group in enumerate(self._groups)
+        )
 
 
 def _tags(names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from router.adapters.base import Adapter, Upstream
@@ -14,6 +14,7 @@ from router.config.diagnostics import Diagnostics
 from router.config.models import ProviderConfig
 from router.config.secrets import UnusableSecret, resolve, unencrypted, url_problem
 from router.core.state import Shared
+from router.inherited import keys
 from router.loops import ForkLock
 from router.plan import adapter_of, compile_plan, nowhere, passthrough_of
 from router.routes import Routes
@@ -21,17 +22,17 @@ from router.telemetry.log import Log
 from router.telemetry.scrub import Scrubber
 from router.transport.base import TransportSettings
 from router.transport.httpx import HttpxTransport
-from router.types import Reference, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from router.config.models import RouterConfig
     from router.core.table import Plan
     from router.layers import Locate
+    from router.seat import Seat
     from router.transport.base import Transport
+    from router.types import Reference, Secret
 
-_BYTEZ_KEY = Reference("env", "BYTEZ_API_KEY", secret=True)
 _BYTEZ_URL = "BYTEZ_BASE_URL"
 
 
@@ -41,16 +42,31 @@ class Engine:
 
     Attributes:
         draw: a number in [0, 1) for each step of the core; for jitter, not secrecy.
+        adapters: by provider, with its first credential.
+        rotation: by the index of a credential, the adapters with that one, by provider.
+        parked: requests that wait for room, by serial number; under the lock.
+        process: the process that the requests in flight belong to.
     """
 
     plan: Plan
     routes: Routes
     adapters: Mapping[str, Adapter]
+    rotation: Sequence[Mapping[str, Adapter]]
     scrubber: Scrubber
     log: Log
     shared: Shared = field(default_factory=Shared)
     lock: ForkLock = field(default_factory=ForkLock)
     draw: Callable[[], float] = random.random
+    parked: dict[int, Seat] = field(default_factory=dict)
+    process: int = field(default_factory=os.getpid)
+
+    def here(self) -> None:
+        """Begin anew what a forked process cannot go on with: its parent's requests end in the parent."""
+        if self.process != os.getpid():
+            with self.lock.lock:
+                self.shared.forget_flights()
+                self.parked.clear()
+                self.process = os.getpid()
 
 
 def open_engine(
@@ -71,19 +87,31 @@ def open_engine(
     """
     opener = _Opener(config, locate or nowhere, os.environ if environ is None else environ)
     plan = compile_plan(config, locate=locate)
-    upstreams = {name: opener.upstream(name) for name in plan.providers}
-    settings = {name: opener.transport(name, upstream) for name, upstream in upstreams.items()}
+    upstreams = {name: opener.upstreams(name) for name in plan.providers}
+    settings = {name: opener.transport(name, keyed[0]) for name, keyed in upstreams.items()}
     opener.diagnostics.raise_errors()
+    rotation = _rotation(plan, upstreams)
     engine = Engine(
         plan=plan,
         routes=Routes(plan),
-        adapters={
-            name: build(provider.adapter, upstreams[name]) for name, provider in plan.providers.items()
-        },
+        adapters=rotation[0],
+        rotation=rotation,
         scrubber=Scrubber(opener.secrets),
         log=Log(),
     )
     return engine, lambda provider: HttpxTransport(settings[provider])
+
+
+def _rotation(plan: Plan, upstreams: Mapping[str, Sequence[Upstream]]) -> list[dict[str, Adapter]]:
+    """The adapters by credential; what a provider has too few of is never asked for."""
+    built = {
+        name: [build(plan.providers[name].adapter, upstream) for upstream in keyed]
+        for name, keyed in upstreams.items()
+    }
+    most = max((len(keyed) for keyed in built.values()), default=1)
+    return [
+        {name: keyed[index] for name, keyed in built.items() if index < len(keyed)} for index in range(most)
+    ]
 
 
 class _Opener:
@@ -94,22 +122,19 @@ class _Opener:
         self.diagnostics = Diagnostics()
         self.secrets: list[Secret] = []
 
-    def upstream(self, name: str) -> Upstream:
-        """What the adapter of provider *name* must know; problems go to the diagnostics."""
-        written = self._providers.get(name, ProviderConfig())
-        adapter = adapter_of(self._providers.get(name))
-        key = written.api_key
-        if key is None and adapter == "bytez":
-            key = _BYTEZ_KEY
-        credential = self._secret(name, "api_key", key)
-        provider_key = self._secret(name, "provider_key", written.provider_key)
-        headers = tuple(
-            (header.lower(), self._header(name, header, value))
-            for header, value in (written.headers or {}).items()
-            if value is not None
-        )
-        base_url = self._base_url(name, adapter, written.base_url)
-        if unencrypted(base_url) and not written.insecure_http and (credential or provider_key or headers):
+    def upstreams(self, name: str) -> list[Upstream]:
+        """What an adapter of provider *name* must know, for each of its keys; problems are diagnostics."""
+        upstream = self._upstream(name)
+        written = self._providers.get(name)
+        references = keys(written, adapter_of(written))
+        several = written is not None and written.api_keys is not None
+        secrets = [
+            self._secret(name, f"api_keys.{index}" if several else "api_key", reference)
+            for index, reference in enumerate(references)
+        ]
+        allowed = written is not None and written.insecure_http
+        secret = any(secrets) or upstream.provider_key or upstream.headers
+        if secret and not allowed and unencrypted(upstream.base_url):
             self._report(
                 name,
                 "base_url",
@@ -117,10 +142,21 @@ class _Opener:
                 "a credential would travel unencrypted to another machine",
                 "use https, or set `insecure_http: true`",
             )
+        return [replace(upstream, credential=secret) for secret in secrets] or [upstream]
+
+    def _upstream(self, name: str) -> Upstream:
+        """All but the keys."""
+        written = self._providers.get(name, ProviderConfig())
+        adapter = adapter_of(self._providers.get(name))
+        provider_key = self._secret(name, "provider_key", written.provider_key)
+        headers = tuple(
+            (header.lower(), self._header(name, header, value))
+            for header, value in (written.headers or {}).items()
+            if value is not None
+        )
         return Upstream(
             provider=name,
-            base_url=base_url,
-            credential=credential,
+            base_url=self._base_url(name, adapter, written.base_url),
             provider_key=provider_key,
             headers=headers,
             auto_scale=bool(written.auto_scale),
@@ -191,5 +227,5 @@ class _Opener:
         return secret
 
     def _report(self, name: str, key: str, code: str, message: str, hint: str) -> None:
-        path = ("providers", name, *key.split("."))
+        path = ("providers", name, *(int(part) if part.isdigit() else part for part in key.split(".")))
         self.diagnostics.add(code, self._locate(path), message, path=path, hint=hint)

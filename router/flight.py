@@ -7,19 +7,19 @@ several are in flight, or an attempt runs against a timer.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from router.core.events import Ended, FirstContent, TimerFired
+from router.core.events import Ended, FirstContent, SetTimer, SlotGranted, TimerFired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from router.attempt import UpstreamCall
-    from router.core.events import SetTimer
+    from router.core.events import Wait
 
 _LOOK_AGAIN_S = 0.01
 
-Happened = Ended | FirstContent | TimerFired
+Happened = Ended | FirstContent | TimerFired | SlotGranted
 
 
 class Flight:
@@ -30,6 +30,7 @@ class Flight:
         self._waiting: dict[int, UpstreamCall] = {}
         self._tasks: dict[int, asyncio.Task[Ended | FirstContent]] = {}
         self._timers: list[SetTimer] = []
+        self._granted: asyncio.Future[int] | None = None
 
     def launch(self, call: UpstreamCall) -> None:
         """Take *call* into flight; it starts with the next ``next``."""
@@ -39,8 +40,19 @@ class Flight:
         """Remember a timer."""
         self._timers.append(timer)
 
+    def wait(self, wait: Wait) -> None:
+        """Wait for room: until it is granted, or for the time that the wait may last."""
+        self._granted = asyncio.get_running_loop().create_future()
+        self._timers.append(SetTimer(wait.ticket, wait.at))
+
+    def grant(self, ticket: int) -> None:
+        """The wait with this ticket is over, if it still lasts."""
+        waits = any(timer.timer == ticket for timer in self._timers)
+        if waits and self._granted is not None and not self._granted.done():
+            self._granted.set_result(ticket)
+
     async def next(self) -> Happened:
-        """What happens first. At least one call or timer is in flight.
+        """What happens first. At least one call, timer or wait is in flight.
 
         Raises:
             RouterClosed: the router was closed.
@@ -53,15 +65,22 @@ class Flight:
         self._waiting.clear()
         timer = min(self._timers, key=lambda item: item.at, default=None)
         patience = None if timer is None else max(0.0, timer.at - self._clock())
-        if not self._tasks:
+        waited: list[asyncio.Future[Any]] = [*self._tasks.values()]
+        if self._granted is not None:
+            waited.append(self._granted)
+        if not waited:
             assert timer is not None
             await asyncio.sleep(patience or 0)
         else:
-            await asyncio.wait(self._tasks.values(), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waited, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         for number, task in self._tasks.items():
             if task.done():
                 del self._tasks[number]
                 return task.result()
+        if self._granted is not None and self._granted.done():
+            ticket, self._granted = self._granted.result(), None
+            self._timers = [other for other in self._timers if other.timer != ticket]
+            return SlotGranted(ticket)
         assert timer is not None
         self._timers.remove(timer)
         return TimerFired(timer.timer)
@@ -77,6 +96,7 @@ class Flight:
     async def land(self) -> None:
         """Forget the timers and stop whatever is still in flight."""
         self._timers.clear()
+        self._granted = None
         self._waiting.clear()
         if self._tasks:
             await _stop(list(self._tasks.values()))

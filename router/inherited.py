@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from router.core.delays import Hedge
 from router.core.health import Ejection
+from router.core.limits import Limits
 from router.core.table import Retries
 from router.core.traits import Capability, Price
 from router.layers import nested, setting
+from router.types import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from router.config.policies import PolicySettings, Switchable
 
 _MAX_BUILT_IN_RETRIES = 4
+_BYTEZ_KEY = Reference("env", "BYTEZ_API_KEY", secret=True)
 
 
 def whole(weight: float) -> float:
@@ -42,6 +45,34 @@ def price(target: TargetConfig) -> Price | None:
     if written is None:
         return None
     return Price(written.input_per_mtok, written.output_per_mtok, written.per_second)
+
+
+def keys(provider: ProviderConfig | None, adapter: str) -> tuple[Reference, ...]:
+    """Where the keys of a provider are found; empty: it sends none."""
+    if provider is not None and provider.api_keys is not None:
+        return provider.api_keys
+    if provider is not None and provider.api_key is not None:
+        return (provider.api_key,)
+    return (_BYTEZ_KEY,) if adapter == "bytez" else ()
+
+
+def labels(name: str, references: Sequence[Reference]) -> tuple[str, ...]:
+    """Labels for the credentials of provider *name*: equal for equal references, and no secrets."""
+    return tuple(f"{name} {item}" if item.kind == "literal" else str(item) for item in references)
+
+
+def limits(source: ProviderConfig | GroupConfig | TargetConfig | None) -> Limits | None:
+    """The limits written there; they are not inherited: each level has its own, and all of them hold."""
+    written = source.limits if source is not None else None
+    if written is None:
+        return None
+    return Limits(
+        rpm=written.rpm,
+        tpm=written.tpm,
+        concurrency=written.concurrency if isinstance(written.concurrency, int) else None,
+        adaptive=written.concurrency == "adaptive",
+        max_wait_s=Limits().max_wait_s if written.max_wait is None else written.max_wait,
+    )
 
 
 def tags(source: ProviderConfig | GroupConfig | TargetConfig | None) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from router.config.units import MAX_DURATION_S
 from router.core.bounds import Most, excesses, worst_case
 from router.core.failure import FallbackList
 from router.core.merge import combine
+from router.core.rooms import limits_of
 from router.core.select import Strategy
 from router.core.table import (
     LEVELS,
@@ -42,7 +43,19 @@ from router.core.table import (
     concrete,
 )
 from router.core.wildcards import WildcardIndex
-from router.inherited import ejection, hedge, lacks, lowered, price, retries, tags, whole
+from router.inherited import (
+    ejection,
+    hedge,
+    keys,
+    labels,
+    lacks,
+    limits,
+    lowered,
+    price,
+    retries,
+    tags,
+    whole,
+)
 from router.layers import Layer, Locate, ParamLayers, nested, setting, written_at
 
 _FIRST_CHUNK_S = {"bytez": 300.0}  # A cold start may take minutes.
@@ -122,6 +135,7 @@ class _Compiler:
         wildcards = tuple(
             Wildcard(name.partition("*")[0], name.partition("*")[2], routes.pop(name)) for name in patterns
         )
+        bounded = limits_of(self._groups.values(), providers)
         named = routes | {alias: routes[name] for alias, name in self._aliases.items() if name in routes}
         return Plan(
             digest=self._digest(providers),
@@ -129,6 +143,8 @@ class _Compiler:
             routes=named,
             names=tuple(models),
             wildcards=wildcards,
+            limited=bool(bounded),
+            metered=any(one.tpm is not None for one in bounded),
         )
 
     # --- providers
@@ -144,12 +160,13 @@ class _Compiler:
     def _provider(self, name: str) -> Provider:
         written = self._written.get(name)
         adapter = adapter_of(written)
-        key = written.api_key if written is not None else None
-        if key is None:
-            credential = "env:BYTEZ_API_KEY" if adapter == "bytez" else ""
-        else:
-            credential = f"{name} {key}" if key.kind == "literal" else str(key)
-        return Provider(name, adapter, credential=credential, segments=SEGMENTS.get(adapter))
+        return Provider(
+            name,
+            adapter,
+            credentials=labels(name, keys(written, adapter)),
+            segments=SEGMENTS.get(adapter),
+            limits=limits(written),
+        )
 
     # --- groups
 
@@ -185,6 +202,7 @@ class _Compiler:
             strategy=Strategy(model.strategy or "weighted"),
             affinity=lowered(model.affinity),
             require=frozenset(model.require or ()),
+            limits=limits(model),
         )
 
     def _target(self, group: str, group_layers: list[Layer], index: int, item: TargetConfig) -> Target:
@@ -217,6 +235,7 @@ class _Compiler:
                 tag for source in (written, self._config.models[group], item) for tag in tags(source)
             ),
             price=price(item),
+            limits=limits(item),
         )
 
     def _check_tags(self, group: Group) -> None:
@@ -266,7 +285,7 @@ class _Compiler:
         groups = [asked]
         lists: dict[FallbackList, tuple[int, ...]] = {}
         if written is None:
-            return _with_worst_case(Route(groups=(asked,)))
+            return _with_worst_case(Route(groups=(asked,)), providers)
         places: dict[str, int] = {}
         for which in FallbackList:
             indexes = []
@@ -288,7 +307,7 @@ class _Compiler:
         else:
             lists[overflow] = tuple(i for i in lists[overflow] if _larger(groups[i], asked, unknown=True))
         kept = {key: value for key, value in lists.items() if value}
-        return _with_worst_case(Route(groups=tuple(groups), lists=kept))
+        return _with_worst_case(Route(groups=tuple(groups), lists=kept), providers)
 
     def _check_worst_case(self, name: str, route: Route) -> None:
         """Report each limit of `worst_case` that *route* may go beyond."""
@@ -349,8 +368,8 @@ class _Compiler:
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _with_worst_case(route: Route) -> Route:
-    return replace(route, worst=worst_case(route))
+def _with_worst_case(route: Route, providers: Mapping[str, Provider]) -> Route:
+    return replace(route, worst=worst_case(route, providers))
 
 
 def _larger(group: Group, asked: Group, *, unknown: bool) -> bool:

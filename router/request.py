@@ -117,7 +117,7 @@ def chat_request(
         routes: what runs.
         adapters: by provider.
         ask: what the caller asks.
-        estimator: how many tokens messages are; asked where a target declares its context window.
+        estimator: how many tokens messages are; asked for windows and limits.
 
     Raises:
         UnknownModel: the model names no group, alias or wildcard.
@@ -135,7 +135,8 @@ def chat_request(
         stream=ask.stream,
         keys=_affinity_keys(route.groups, given, ask),
     )
-    request.able = eligible(request, frozenset(ask.options.tags), adapters, estimator)
+    tags = frozenset(ask.options.tags)
+    request.able = eligible(request, tags, adapters, estimator, metered=routes.plan.metered)
     return request
 
 

@@ -22,7 +22,7 @@ _SIDES = {"cache", "adapters", "transport", "telemetry"}
 _PLAN = {"plan", "layers", "inherited", "config", "adapters", *_CORE}
 _CLIENT = {
     *("attempt", "client", "default", "driver", "eligible", "engine", "flight", "loops"),
-    *("plainjson", "request", "routes", "streams"),
+    *("plainjson", "request", "routes", "seat", "streams"),
 }
 _UNDER = {*_CLIENT, *_PLAN, *_SIDES}
 _MAY: dict[str, set[str]] = {

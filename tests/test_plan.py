@@ -375,9 +375,9 @@ def test_providers() -> None:
         models={"g": "bytez/a/b"},
     )
     assert set(made.providers) == {"bytez", "local", "one", "other"}
-    assert made.providers["bytez"].credential == "env:BYTEZ_API_KEY"
-    assert made.providers["one"].credential == made.providers["other"].credential == "env:K"
-    assert made.providers["local"].credential == ""
+    assert made.providers["bytez"].credentials == ("env:BYTEZ_API_KEY",)
+    assert made.providers["one"].credentials == made.providers["other"].credentials == ("env:K",)
+    assert made.providers["local"].credentials == ()
     assert (made.providers["bytez"].segments, made.providers["local"].segments) == (2, None)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from router.config.nodes import Node
 
 _REFERENCE_KEYS = ("base_url", "api_key", "provider_key", "proxy")
+_KEYS = ("api_key", "api_keys", "provider_key")
 _BYTEZ_KEYS = ("provider_key", "auto_scale")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
 # These frame the message or are derived from it; a wrong one breaks or smuggles requests.
@@ -42,6 +43,7 @@ class Located:
 
 def reference_nodes(root: Map) -> Iterator[tuple[Path, Scalar]]:
     """Every scalar that stands where a reference may stand."""
+    yield from _key_nodes(root)
     for name, entry in entries_of(root.get("providers")):
         provider = entry.node
         if not isinstance(provider, Map):
@@ -57,6 +59,14 @@ def reference_nodes(root: Map) -> Iterator[tuple[Path, Scalar]]:
         node = caller.get("key") if isinstance(caller, Map) else None
         if isinstance(node, Scalar):
             yield ("callers", index, "key"), node
+
+
+def _key_nodes(root: Map) -> Iterator[tuple[Path, Scalar]]:
+    for name, entry in entries_of(root.get("providers")):
+        keys = entry.node.get("api_keys") if isinstance(entry.node, Map) else None
+        for index, item in enumerate(items_of(keys)):
+            if isinstance(item, Scalar):
+                yield ("providers", name, "api_keys", index), item
 
 
 def references(root: Map) -> tuple[Located, ...]:
@@ -146,7 +156,7 @@ def _encryption(name: str, node: Map, path: Path, diagnostics: Diagnostics) -> N
     if isinstance(allowed, Scalar) and allowed.value is True:
         return
     speaks_bytez = (text_of(node.get("adapter")) or name) == "bytez"
-    with_key = speaks_bytez or any(_written(node.get(key)) for key in ("api_key", "provider_key"))
+    with_key = speaks_bytez or any(_written(node.get(key)) for key in _KEYS)
     if with_key or any(secrets.secret_header(header) for header, _ in entries_of(node.get("headers"))):
         message = "a credential would travel unencrypted to another machine"
         hint = "use `https://`, or set `insecure_http: true`"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_ITEMS = 10_000
 MAX_FALLBACKS = 100
+MAX_CREDENTIALS = 100
 
 _REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
 _PLAIN_URL = r"^(https?://[^\s?#@\\]+|env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
@@ -48,6 +49,26 @@ def _passthrough(value: object) -> Literal["any", "known"] | tuple[str, ...]:
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
         return tuple(value)
     raise units.finding("bad-value", "must be `any`, `known` or a list of param names")
+
+
+def _credentials(value: object) -> tuple[Reference, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, (list, tuple)):
+        raise units.finding("wrong-type", "must be a list of references", "one key alone goes to `api_key`")
+    found = tuple(secrets.credential(item) for item in value)
+    if not found:
+        raise units.finding("bad-value", "must hold at least one reference", "remove it, or write one")
+    if len(found) > MAX_CREDENTIALS:
+        raise units.finding("bad-value", f"must hold at most {MAX_CREDENTIALS} references")
+    repeated = next((item for index, item in enumerate(found) if item in found[:index]), None)
+    if repeated is not None:
+        raise units.finding("bad-value", f"`{repeated}` is there twice", "keep one of them")
+    return found
+
+
+def _all_written(values: tuple[Reference, ...] | None) -> list[str] | None:
+    return None if values is None else [_written(value) for value in values]
 
 
 def _listed(value: str | tuple[str, ...]) -> str | list[str]:
@@ -159,6 +180,26 @@ Credential = Annotated[
     _as_written,
     _text_schema(_REFERENCE, ["env:BYTEZ_API_KEY", "file:/run/secrets/key"]),
 ]
+Credentials = Annotated[
+    tuple[Reference, ...] | None,
+    PlainValidator(_credentials),
+    PlainSerializer(_all_written),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {
+                    "type": "array",
+                    "items": {"type": "string", "pattern": _REFERENCE},
+                    "minItems": 1,
+                    "maxItems": MAX_CREDENTIALS,
+                    "uniqueItems": True,
+                },
+                {"const": None},
+            ]
+        }
+    ),
+]
+"""References to several keys of one account, each different."""
 CallerKey = Annotated[
     Reference | str,
     PlainValidator(secrets.caller_key),

@@ -13,7 +13,6 @@ from pydantic import (
     Field,
     PrivateAttr,
     SerializerFunctionWrapHandler,
-    StrictBool,
     StrictStr,
     model_serializer,
     model_validator,
@@ -21,19 +20,13 @@ from pydantic import (
 
 from router.config.fields import (
     CallerKey,
-    Credential,
-    Duration,
     FallbackNames,
-    FilePathText,
-    HeaderValues,
     Names,
-    Passthrough,
     Settings,
-    Size,
     SwitchableNames,
-    Url,
     optional,
 )
+from router.config.limits import Limiting, LimitsConfig
 from router.config.policies import (
     BackoffConfig,
     BoundConfig,
@@ -44,6 +37,7 @@ from router.config.policies import (
     RetriesConfig,
     StreamConfig,
 )
+from router.config.providers import ProviderConfig
 from router.config.traits import Affinity, PriceConfig, SupportsConfig, Tags
 from router.config.worst import WorstCaseConfig
 
@@ -55,6 +49,7 @@ __all__ = [
     "FallbacksConfig",
     "GroupConfig",
     "HedgeConfig",
+    "LimitsConfig",
     "ParamSettings",
     "PolicySettings",
     "PriceConfig",
@@ -119,6 +114,11 @@ class TargetConfig(ParamSettings):
         "What it costs, in US dollars; for `cheapest`, and for the cost of a reply where the upstream "
         "states none.",
         examples=[{"input_per_mtok": 0.1, "output_per_mtok": 0.4}],
+    )
+    limits: Limiting = optional(
+        "Limits",
+        "What may be asked of it, by all groups that name it together; `false` is none.",
+        examples=[{"concurrency": 1}],
     )
 
     @model_validator(mode="before")
@@ -210,6 +210,11 @@ class GroupConfig(PolicySettings):
         examples=[["eu"]],
     )
     tags: Tags | None = optional("Tags", "Tags of all its targets.", examples=[["eu"]])
+    limits: Limiting = optional(
+        "Limits",
+        "What may be asked of all its targets together; `false` is none.",
+        examples=[{"rpm": 600, "max_wait": "10s"}],
+    )
     aliases: SwitchableNames | None = optional(
         "Aliases", "Further names of this group; `false` is none.", examples=[["gemma"]]
     )
@@ -224,83 +229,6 @@ class GroupConfig(PolicySettings):
     @classmethod
     def _short(cls, data: object) -> object:
         return {"targets": [data]} if isinstance(data, str) else data
-
-
-class ProviderConfig(ParamSettings):
-    """An upstream account. Nothing at all leaves everything built in."""
-
-    short_form: ClassVar[dict[str, Any] | None] = {"type": "null"}
-    adapter: Literal["bytez", "openai"] | None = optional(
-        "Adapter",
-        "The wire it speaks. Known for the provider named `bytez`; every other provider must say it.",
-        examples=["openai"],
-    )
-    base_url: Url | None = optional(
-        "Base URL",
-        "Where it is; a reference is possible. For bytez built in: `BYTEZ_BASE_URL`, else https://api.bytez.com.",
-        default="https://api.bytez.com",
-        examples=["http://127.0.0.1:8081/v1"],
-    )
-    api_key: Credential | None = optional(
-        "API key",
-        "Where the key is found. For bytez built in: `env:BYTEZ_API_KEY`; other providers then send none.",
-        default="env:BYTEZ_API_KEY",
-        examples=["env:BYTEZ_API_KEY"],
-    )
-    provider_key: Credential | None = optional(
-        "Provider key", "Bytez's `provider-key`, for closed models.", examples=["env:OPENAI_API_KEY"]
-    )
-    auto_scale: StrictBool | None = optional(
-        "Auto scale", "Bytez's `autoScale`.", default=False, examples=[True]
-    )
-    headers: HeaderValues = optional(
-        "Headers",
-        "Further request headers, `false` is none; a header that carries a secret must be a reference.",
-        examples=[{"x-region": "eu"}],
-    )
-    proxy: Url | None = optional(
-        "Proxy", "An HTTP proxy for this provider.", examples=["http://proxy.internal:3128"]
-    )
-    ca_file: FilePathText | None = optional(
-        "Certificates",
-        "A PEM file of trusted authorities, relative to this file.",
-        examples=["internal-ca.pem"],
-    )
-    insecure_http: StrictBool | None = optional(
-        "Allow http",
-        "Whether a credential may travel over `http` to another machine.",
-        default=False,
-        examples=[True],
-    )
-    connect_timeout: Duration | None = optional(
-        "Connecting", "The longest wait for a connection.", default="5s", examples=["2s"]
-    )
-    max_reply: Size | None = optional(
-        "Largest reply",
-        "Decoded bytes of one reply; enforced while decoding.",
-        default="16MiB",
-        examples=["64MiB"],
-    )
-    tags: Tags | None = optional("Tags", "Tags of all its targets.", examples=[["eu"]])
-    passthrough: Passthrough | None = optional(
-        "Unknown params",
-        "Which params that the adapter does not know go up: `any` (built in for bytez), `known` (none; "
-        "built in for openai), or a list of names.",
-        default="any",
-        examples=["known", ["top_a"]],
-    )
-    unsupported: Literal["error", "drop"] | None = optional(
-        "Params that cannot be carried",
-        "What becomes of a caller's param that no target of the chain can carry.",
-        default="error",
-        examples=["drop"],
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty(cls, data: object) -> object:
-        # `bytez:` with nothing behind it names the provider and leaves everything built in.
-        return {} if data is None else data
 
 
 class CallerConfig(Settings):

@@ -11,14 +11,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from router.core.failure import RULES, Again
+from router.core.failure import RULES, Again, Other
 from router.core.merge import combine
+from router.core.rooms import limits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from router.core.failure import FailureClass
-    from router.core.table import Group, Policy, Route, Target
+    from router.core.table import Group, Policy, Provider, Route, Target
 
 _OUTPUT, _CHOICES = "max_tokens", "n"
 
@@ -68,11 +69,11 @@ class Excess:
     found: str
 
 
-def worst_case(route: Route) -> WorstCase:
+def worst_case(route: Route, providers: Mapping[str, Provider]) -> WorstCase:
     """The worst case of a request asked of *route*."""
     asked = route.asked
-    begun = [_attempts(group) for group in route.groups]
-    hedges = [_hedges(group) for group in route.groups]
+    begun = [_attempts(group, providers) for group in route.groups]
+    hedges = [_hedges(group, providers) for group in route.groups]
     counts = [one + more for one, more in zip(begun, hedges, strict=True)]
     most_hedges = max(group.hedge.max if group.hedge is not None else 0 for group in route.groups)
     attempts = min(asked.max_attempts, sum(begun) + min(sum(hedges), most_hedges))
@@ -80,7 +81,11 @@ def worst_case(route: Route) -> WorstCase:
         math.inf if group.attempt_timeout_s is None else group.attempt_timeout_s for group in route.groups
     ]
     # A hedge starts before another attempt has ended: it adds at most its own time.
-    waits = sum(count * group.retries.max_wait_s for count, group in zip(begun, route.groups, strict=True))
+    waits = sum(
+        # Room may be waited for before each attempt, and once in vain.
+        count * group.retries.max_wait_s + (count + 1) * _patience(group, providers)
+        for count, group in zip(begun, route.groups, strict=True)
+    )
     seconds = min(asked.timeout_s, _largest(times, counts, attempts) + waits)
     costs, unpriced = [], ""
     for group in route.groups:
@@ -108,26 +113,36 @@ def excesses(found: WorstCase, most: Most) -> list[Excess]:
     return beyond
 
 
-def _attempts(group: Group) -> int:
+def _patience(group: Group, providers: Mapping[str, Provider]) -> float:
+    """The longest wait for room in *group*, seconds."""
+    used = {target.provider: providers[target.provider] for target in group.targets}
+    return max((limits.max_wait_s for limits in limits_of([group], used)), default=0.0)
+
+
+def _attempts(group: Group, providers: Mapping[str, Provider]) -> int:
     """The most attempts in *group*, hedges aside: retries and one, no target twice if that is never done."""
     retries = group.retries
     if not _kinds(group):
         return 1
     most = retries.max + 1
-    return most if _asks_again(group) else min(most, len(group.targets))
+    return most if _asks_again(group, providers) else min(most, len(group.targets))
 
 
-def _hedges(group: Group) -> int:
+def _hedges(group: Group, providers: Mapping[str, Provider]) -> int:
     """The most hedges in *group*: they go to untried targets only, while another attempt runs."""
     if group.hedge is None:
         return 0
-    taken = 1 if _asks_again(group) else _attempts(group)
+    taken = 1 if _asks_again(group, providers) else _attempts(group, providers)
     return min(group.hedge.max, len(group.targets) - taken)
 
 
-def _asks_again(group: Group) -> bool:
-    """Whether some failure lets the same target of *group* be asked twice."""
-    return any(RULES[kind].again is not Again.NEVER for kind in _kinds(group))
+def _asks_again(group: Group, providers: Mapping[str, Provider]) -> bool:
+    """Whether some failure lets the same target of *group* be asked twice, if with another credential."""
+    several = any(len(providers[target.provider].credentials) > 1 for target in group.targets)
+    rules = [RULES[kind] for kind in _kinds(group)]
+    return any(
+        rule.again is not Again.NEVER or (several and rule.other is Other.OTHER_CREDENTIAL) for rule in rules
+    )
 
 
 def _kinds(group: Group) -> Collection[FailureClass]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from router.core.ends import give_up
 from router.core.events import (
     Action,
     Cancelled,
@@ -24,10 +25,11 @@ from router.core.events import (
     Event,
     Finish,
     FirstContent,
+    SlotGranted,
     Started,
     TimerFired,
 )
-from router.core.failure import RULES, Failure
+from router.core.failure import RULES
 from router.core.hedge import armed, fire, go_on, withdraw
 from router.core.learn import (
     close,
@@ -37,9 +39,10 @@ from router.core.learn import (
     learn_success,
     settled,
 )
-from router.core.moves import advance, give_up, resume
+from router.core.moves import advance, resume
 from router.core.ready import Moment
 from router.core.state import Attempt, Chain, Phase, Shared
+from router.core.waiting import grants
 
 if TYPE_CHECKING:
     from router.core.table import Plan
@@ -66,23 +69,32 @@ def step(
         IllegalEvent: the event cannot happen in the chain's phase.
     """
     moment = Moment(plan, shared, chain, now, u)
+    actions = _next(moment, event)
+    # A Grant is another request's: it must not be lost behind an end of this one.
+    return (*grants(moment), *actions) if plan.limited else actions
+
+
+def _next(m: Moment, event: Event) -> tuple[Action, ...]:
+    chain = m.chain
     match event:
         case Started():
-            return _start(moment)
+            return _start(m)
         case Ended():
             attempt = _in_flight(chain, event.attempt, Phase.OPEN, Phase.COMMITTED)
-            return _end(moment, attempt, event.outcome)
+            return _end(m, attempt, event)
         case FirstContent():
             if not chain.stream:
                 raise IllegalEvent("FirstContent of a request that is not streamed")
             attempt = _in_flight(chain, event.attempt, Phase.OPEN)
-            learn_first_content(moment, attempt)
+            learn_first_content(m, attempt)
             chain.phase = Phase.COMMITTED
-            return withdraw(moment, attempt)
+            return withdraw(m, attempt)
         case TimerFired():
-            return _fire(moment, event)
+            return _wake(m, event.timer, granted=False)
+        case SlotGranted():
+            return _wake(m, event.ticket, granted=True)
         case Cancelled():
-            return _cancel(moment)
+            return _cancel(m)
         case _:
             assert_never(event)
 
@@ -99,9 +111,9 @@ def _start(m: Moment) -> tuple[Action, ...]:
     return settled(m, armed(m, advance(m, None)))
 
 
-def _end(m: Moment, attempt: Attempt, failure: Failure | None) -> tuple[Action, ...]:
-    chain = m.chain
-    close(m, attempt, failure)
+def _end(m: Moment, attempt: Attempt, event: Ended) -> tuple[Action, ...]:
+    chain, failure = m.chain, event.outcome
+    close(m, attempt, failure, event.tokens)
     forget_stale_trials(m, attempt)
     if failure is None:
         learn_success(m, attempt)
@@ -113,12 +125,14 @@ def _end(m: Moment, attempt: Attempt, failure: Failure | None) -> tuple[Action, 
     return settled(m, go_on(m, RULES[failure.kind]))
 
 
-def _fire(m: Moment, event: TimerFired) -> tuple[Action, ...]:
-    if event.timer in m.chain.hedges and m.chain.phase is not Phase.DONE:
-        return fire(m, event.timer)
+def _wake(m: Moment, number: int, *, granted: bool) -> tuple[Action, ...]:
+    """The wait with this number is over: by its time, or because room was granted; or a hedge is due."""
+    if not granted and number in m.chain.hedges and m.chain.phase is not Phase.DONE:
+        return fire(m, number)
     pending = m.chain.pending
-    if pending is None or pending.timer != event.timer:
-        raise IllegalEvent(f"TimerFired({event.timer}) while waiting for {pending}")
+    if pending is None or pending.timer != number or (granted and pending.place is None):
+        what = "SlotGranted" if granted else "TimerFired"
+        raise IllegalEvent(f"{what}({number}) while waiting for {pending}")
     m.chain.pending = None
     return settled(m, armed(m, resume(m, pending)))
 

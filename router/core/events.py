@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from router.core.failure import Failure
+    from router.core.rooms import Full
 
 
 # --- events: what happened
@@ -19,10 +20,16 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt came to its end: *outcome* is None when it answered."""
+    """An attempt came to its end.
+
+    Attributes:
+        outcome: None when it answered.
+        tokens: what it took, as its upstream stated; None: unknown.
+    """
 
     attempt: int
     outcome: Failure | None
+    tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +47,18 @@ class TimerFired:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotGranted:
+    """A Grant for the Wait with this ticket came, before its time did."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled:
     """The caller left."""
 
 
-Event = Started | Ended | FirstContent | TimerFired | Cancelled
+Event = Started | Ended | FirstContent | TimerFired | SlotGranted | Cancelled
 
 
 # --- actions: what to do
@@ -60,6 +74,7 @@ class Send:
         until: when it must have answered; for a stream, given its first content.
         idle_s: longest silence inside a stream after its first content; None: no limit.
         ends_at: when a stream must have ended; None: no limit.
+        credential: which of the provider's it uses, an index.
     """
 
     attempt: int
@@ -68,6 +83,7 @@ class Send:
     until: float
     idle_s: float | None = None
     ends_at: float | None = None
+    credential: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,31 @@ class SetTimer:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait for room under a limit: report SlotGranted(ticket) when another request's step grants it.
+
+    Attributes:
+        ticket: numbered with the timers.
+        at: when to report TimerFired(ticket) if nothing was granted by then.
+    """
+
+    ticket: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Tell another request that its Wait is over, by SlotGranted(ticket); if it is over, leave it.
+
+    Attributes:
+        request: its serial number, ``Chain.serial``.
+    """
+
+    request: int
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The request is answered by *attempt*."""
 
@@ -98,10 +139,12 @@ class GiveUp:
 
     Attributes:
         retry_after_s: set when no attempt was made because every target that may be asked is
-            cooling: seconds until the first of the chain may be asked.
+            cooling or has no room under the limits: seconds until the first of the chain may be asked.
+        full: the limit in the way, if one is.
     """
 
     retry_after_s: float | None = None
+    full: Full | None = None
 
 
-Action = Send | Cancel | SetTimer | Finish | GiveUp
+Action = Send | Cancel | SetTimer | Wait | Grant | Finish | GiveUp

@@ -67,6 +67,7 @@ class Health:
         trial: whether a half-open trial is in flight.
         cooling_until: when it may be asked again because it said so.
         cooled: how often in a row it said "later" without saying when.
+        keys: how it cools for each credential of its provider, where there are several, by index.
     """
 
     failing: bool = False
@@ -84,6 +85,7 @@ class Health:
     trial: bool = False
     cooling_until: float = float("-inf")
     cooled: int = 0
+    keys: dict[int, Health] = field(default_factory=dict)
 
     def status(self, now: float) -> Status:
         """Whether it may be asked at the time *now*."""

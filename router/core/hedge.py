@@ -17,11 +17,13 @@ from router.core.events import Action, Cancel, Send, SetTimer
 from router.core.failure import RULES, Failure, FailureClass, Other, Rule
 from router.core.health import Status
 from router.core.learn import close, end_trials, forget_stale_trials, learn_outpaced
-from router.core.moves import advance, beside, send
+from router.core.moves import advance, beside
 from router.core.ready import allowed_targets, status
 from router.core.select import choose
+from router.core.sending import send
 from router.core.state import Attempt, Phase
 from router.core.timing import MIN_ATTEMPT_S, left_s
+from router.core.waiting import may_start
 
 if TYPE_CHECKING:
     from router.core.ready import Moment
@@ -49,7 +51,7 @@ def fire(m: Moment, timer: int) -> tuple[Action, ...]:
     beside_it = chain.attempts[chain.hedges.pop(timer) - 1]
     if chain.phase is not Phase.OPEN or beside_it.ended is not None:
         return ()
-    ready = _candidates(m)
+    ready = may_start(m, _candidates(m))
     paid = m.shared.budget(chain.route.asked).left(m.now) >= 1
     if not ready or not paid or left_s(chain, chain.group, m.now) < MIN_ATTEMPT_S:
         return ()

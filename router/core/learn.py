@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from router.core.backoff import backoff
-from router.core.failure import RULES, Again, Effect, Failure, Other
-from router.core.health import MAX_COOLING_S, Ejection
+from router.core.failure import RULES, Again, Effect, Failure, FailureClass, Other
+from router.core.health import MAX_COOLING_S, Ejection, Health
+from router.core.rooms import finish
 from router.core.state import Attempt, Phase
 
 if TYPE_CHECKING:
@@ -18,22 +19,28 @@ _REFUSED = Ejection()
 """How long a refused credential is set aside; it does not depend on the group that found out."""
 
 
-def close(m: Moment, attempt: Attempt, failure: Failure | None) -> None:
-    """The attempt is over; *failure* None: it answered."""
+def close(m: Moment, attempt: Attempt, failure: Failure | None, tokens: int | None = None) -> None:
+    """The attempt is over; *failure* None: it answered; *tokens* None: what it took is unknown."""
     attempt.ended = m.now
     attempt.failure = failure
+    if attempt.room is not None:
+        finish(m.shared, attempt.room, None if failure is None else failure.kind, tokens, m.now)
     m.shared.loads.end(m.chain.target_of(attempt).id)
 
 
 def learn_success(m: Moment, attempt: Attempt) -> None:
     """The attempt answered: its target and credential are in health."""
     target = m.chain.target_of(attempt)
-    m.shared.health_of(m.chain.route.groups[attempt.group], target).succeed(attempt.started, m.now)
+    health = m.shared.health_of(m.chain.route.groups[attempt.group], target)
+    health.succeed(attempt.started, m.now)
     if m.chain.phase is Phase.OPEN:  # Else its first content was what counts.
         _learn_time(m, attempt)
-    credential = m.shared.credentials.get(m.plan.credential(target))
+    credential = m.shared.credentials.get(m.plan.credential(target, attempt.credential))
     if credential is not None:
         credential.succeed(attempt.started, m.now)
+    seen = health.keys.get(attempt.credential)
+    if seen is not None:
+        seen.cooled = 0
     end_trials(m, attempt)
 
 
@@ -68,11 +75,15 @@ def learn_failure(m: Moment, attempt: Attempt, failure: Failure) -> None:
     rule = RULES[failure.kind]
     target = chain.target_of(attempt)
     chain.failed = attempt.number
-    if rule.again is Again.NEVER:
-        chain.spent.add(target.id)
     if rule.other is Other.OTHER_CREDENTIAL:
-        label = m.plan.credential(target)
-        chain.refused.update(name for name in m.plan.providers if m.plan.label(name) == label)
+        chain.refused.add(m.plan.credential(target, attempt.credential))
+        chain.barred.update(
+            name for name in m.plan.providers if chain.refused.issuperset(m.plan.labels(name))
+        )
+        if target.provider in chain.barred:
+            chain.spent.add(target.id)
+    elif rule.again is Again.NEVER:
+        chain.spent.add(target.id)
     if rule.other is Other.LARGER_WINDOW and target.context_window is not None:
         chain.floor = max(chain.floor or 0, target.context_window)
     _mark(m, attempt, failure)
@@ -91,14 +102,23 @@ def _mark(m: Moment, attempt: Attempt, failure: Failure) -> None:
     if effect is Effect.COUNT:
         m.shared.loads.failed(target.id, m.now - attempt.started, m.now)
     if effect is Effect.COOL:
-        pause = backoff(health.cooled + 1, group.retries.base_s, group.retries.cap_s, m.u)
-        health.cool(m.now + min(failure.hint_s or pause, MAX_COOLING_S))
+        cooled = _cooled_by(m, attempt, failure, health)
+        pause = backoff(cooled.cooled + 1, group.retries.base_s, group.retries.cap_s, m.u)
+        cooled.cool(m.now + min(failure.hint_s or pause, MAX_COOLING_S))
     elif effect is Effect.CREDENTIAL:
-        credential = m.shared.credential(m.plan.credential(target))
+        credential = m.shared.credential(m.plan.credential(target, attempt.credential))
         if credential.ejected_at is None or attempt.key_trial:  # What was in flight does not add up.
             credential.eject(_REFUSED, m.now, m.u)
     elif attempt.trial and group.ejection is not None:
         health.eject(group.ejection, m.now, m.u)
+
+
+def _cooled_by(m: Moment, attempt: Attempt, failure: Failure, health: Health) -> Health:
+    """What a "later" is said of: the target; of several credentials, by a rate limit, the one used."""
+    several = len(m.plan.labels(m.chain.target_of(attempt).provider)) > 1
+    if several and failure.kind is FailureClass.RATE_LIMITED:
+        return health.keys.setdefault(attempt.credential, Health())
+    return health
 
 
 def _effect(m: Moment, attempt: Attempt) -> Effect:
@@ -115,7 +135,8 @@ def forget_stale_trials(m: Moment, attempt: Attempt) -> None:
     target = m.chain.target_of(attempt)
     health = m.shared.health.get(target.id)
     attempt.trial = attempt.trial and health is not None and health.in_force(attempt.started)
-    credential = m.shared.credential(m.plan.credential(target)) if attempt.key_trial else None
+    label = m.plan.credential(target, attempt.credential)
+    credential = m.shared.credential(label) if attempt.key_trial else None
     attempt.key_trial = credential is not None and credential.in_force(attempt.started)
 
 
@@ -125,7 +146,7 @@ def end_trials(m: Moment, attempt: Attempt) -> None:
     if attempt.trial:
         m.shared.health_of(m.chain.route.groups[attempt.group], target).trial = False
     if attempt.key_trial:
-        m.shared.credential(m.plan.credential(target)).trial = False
+        m.shared.credential(m.plan.credential(target, attempt.credential)).trial = False
 
 
 def settled(m: Moment, actions: tuple[Action, ...]) -> tuple[Action, ...]:

@@ -9,26 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from router.core.backoff import backoff
-from router.core.events import Action, GiveUp, Send, SetTimer
+from router.core.ends import give_up, panic
+from router.core.events import Action, Send, SetTimer, Wait
 from router.core.failure import RULES, Again, FailureClass, FallbackList, Other, Rule
-from router.core.health import Status
-from router.core.ready import (
-    Moment,
-    able_targets,
-    affordable,
-    allowed_targets,
-    ejected_until,
-    needs_token,
-    ready_from,
-    rests_until,
-    status,
-)
+from router.core.keys import OPEN, unused
+from router.core.ready import Moment, affordable, allowed_targets, ready_from, status
 from router.core.select import choose
-from router.core.state import Attempt, Chain, Pending, Phase
-from router.core.timing import MIN_ATTEMPT_S, ends_at, left_s, until
+from router.core.sending import may_retry, send
+from router.core.state import Attempt, Chain, Pending
+from router.core.timing import MIN_ATTEMPT_S, left_s
+from router.core.waiting import has_room, may_start, stop_waiting, wait_for_room
 
 if TYPE_CHECKING:
-    from router.core.table import Target
+    from router.core.lines import Place
 
 MAX_HINT_S = 60.0
 """An upstream that asks for a longer wait is not asked again in the same request."""
@@ -50,25 +43,43 @@ def advance(m: Moment, rule: Rule | None) -> tuple[Action, ...]:
         move = _next_group(m, fallback)
         if move is not None:
             return (move,)
-    return give_up(chain) if chain.attempts else _panic(m)
+    return give_up(chain) if chain.attempts else panic(m)
 
 
 def resume(m: Moment, pending: Pending) -> tuple[Action, ...]:
     """The move after a wait: an untried target that is ready now, else the one waited for, else another."""
+    if pending.place is not None:
+        return _leave_line(m, pending, pending.place)
     chain = m.chain
-    waited_s = m.now - pending.since
     target = chain.current().targets[pending.target]
     if left_s(chain, chain.group, m.now) < MIN_ATTEMPT_S:  # The driver was late; the wait had left enough.
         return give_up(chain)
-    kind = _last_kind(chain)
-    rule = RULES[kind] if kind is not None else None
-    untried = _untried(m, allowed_targets(chain, _reach(chain, rule)))
-    if untried:
-        return (send(m, choose(m, untried), wait_s=waited_s),)
-    if status(m, target) in (Status.READY, Status.TRIAL) and affordable(m, target):
-        return (send(m, pending.target, wait_s=waited_s),)
-    if not chain.attempts:  # Nothing was asked yet: any group may have become ready during the wait.
-        chain.group, chain.visited = 0, [0]
+    rule = _last_rule(chain)
+    ready = _untried(m, allowed_targets(chain, _reach(chain, rule)))
+    if not ready and status(m, target) in OPEN and affordable(m, target):
+        ready = [pending.target]
+    move = _ask(m, ready, pending.since)
+    return _anew(m, rule) if move is None else (move,)
+
+
+def _leave_line(m: Moment, pending: Pending, place: Place) -> tuple[Action, ...]:
+    """The move after a wait for room: what it waited for, or another wait at the same place, or another."""
+    chain = m.chain
+    stop_waiting(m, pending, place)
+    if m.now >= place.until:
+        chain.impatient.add(chain.group)
+    move = None
+    if left_s(chain, chain.group, m.now) >= MIN_ATTEMPT_S:
+        targets = chain.current().targets
+        choice = [i for i in place.choice if status(m, targets[i]) in OPEN and affordable(m, targets[i])]
+        move = _ask(m, choice, pending.since, place)
+    return _anew(m, _last_rule(chain)) if move is None else (move,)
+
+
+def _anew(m: Moment, rule: Rule | None) -> tuple[Action, ...]:
+    """The move after a wait in vain."""
+    if not m.chain.attempts:  # Nothing was asked yet: any group may have become ready during the wait.
+        m.chain.group, m.chain.visited = 0, [0]
     return advance(m, rule)
 
 
@@ -81,14 +92,8 @@ def beside(m: Moment, rule: Rule) -> tuple[Action, ...]:
         return ()
     if left_s(chain, chain.group, m.now) < MIN_ATTEMPT_S:
         return ()
-    untried = _untried(m, allowed_targets(chain, rule.other))
-    return (send(m, choose(m, untried)),) if untried else ()
-
-
-def give_up(chain: Chain, retry_after_s: float | None = None) -> tuple[Action, ...]:
-    """The end without an answer."""
-    chain.phase = Phase.DONE
-    return (GiveUp(retry_after_s),)
+    ready = may_start(m, _untried(m, allowed_targets(chain, rule.other)))
+    return (send(m, choose(m, ready)),) if ready else ()
 
 
 def _last_kind(chain: Chain) -> FailureClass | None:
@@ -96,27 +101,56 @@ def _last_kind(chain: Chain) -> FailureClass | None:
     return None if last is None or last.failure is None else last.failure.kind
 
 
-def may_retry(chain: Chain, kind: FailureClass) -> bool:
-    """Whether the group's retries allow another attempt after a failure of *kind*; hedges are none."""
-    retries = chain.current().retries
-    if chain.rounds() > retries.max:
-        return False
-    return retries.only is None or kind in retries.only
+def _last_rule(chain: Chain) -> Rule | None:
+    kind = _last_kind(chain)
+    return None if kind is None else RULES[kind]
 
 
 # --- inside a group
 
 
-def _within_group(m: Moment, other: Other) -> Send | SetTimer | None:
+def _within_group(m: Moment, other: Other) -> Send | SetTimer | Wait | None:
     """An attempt now, or a wait for one, in the group being tried; None when there is neither."""
     chain = m.chain
     if left_s(chain, chain.group, m.now) < MIN_ATTEMPT_S:
         return None
     allowed = allowed_targets(chain, other)
-    untried = _untried(m, allowed)
-    if untried:
-        return send(m, choose(m, untried))
-    return _wait(m, allowed)
+    move = _ask(m, _untried(m, allowed) or _with_another_key(m, allowed))
+    return _wait(m, allowed) if move is None else move
+
+
+def _ask(
+    m: Moment, ready: list[int], since: float | None = None, place: Place | None = None
+) -> Send | Wait | None:
+    """An attempt on one of *ready*, or a wait for room on one of them; None when neither is possible.
+
+    A wait that is over began at *since*, and was for room if there is a *place*.
+    """
+    if not ready:
+        return None
+    open_now = may_start(m, ready, place)
+    if not open_now:
+        wait = wait_for_room(m, ready, since, place)
+        if wait is not None:
+            return wait
+        # Who may not wait goes past a line that room does not suffice for.
+        open_now = [index for index in ready if has_room(m, index)]
+        if not open_now:
+            return None
+    return send(m, choose(m, open_now), wait_s=0.0 if since is None else m.now - since)
+
+
+def _with_another_key(m: Moment, allowed: set[int]) -> list[int]:
+    """Tried targets of *allowed* that failed by their credential and may be asked with another one now."""
+    latest = {attempt.target: attempt for attempt in m.chain.in_group()}
+    targets = m.chain.current().targets
+    return [
+        index
+        for index, attempt in latest.items()
+        if index in allowed
+        and unused(m.plan, m.shared, m.chain, attempt, m.now)
+        and affordable(m, targets[index])
+    ]
 
 
 def _reach(chain: Chain, rule: Rule | None) -> Other:
@@ -130,7 +164,7 @@ def _untried(m: Moment, allowed: set[int]) -> list[int]:
     ready = [
         index
         for index in sorted(allowed - {attempt.target for attempt in m.chain.in_group()})
-        if status(m, targets[index]) in (Status.READY, Status.TRIAL)
+        if status(m, targets[index]) in OPEN
     ]
     paid = [index for index in ready if affordable(m, targets[index])]
     m.chain.unpaid = m.chain.unpaid or len(paid) < len(ready)
@@ -152,7 +186,7 @@ def _wait(m: Moment, allowed: set[int]) -> SetTimer | None:
         at = _again_at(latest[index], pause) if index in latest else m.now
         if at is not None and affordable(m, targets[index]):
             found = ready_from(m, targets[index], max(at, m.now))
-            if found is not None:
+            if found is not None and not _lacks_room(m, index, found, tried=index in latest):
                 times.append((found, latest[index].number if index in latest else 0, index))
     if not times:
         return None
@@ -162,6 +196,18 @@ def _wait(m: Moment, allowed: set[int]) -> SetTimer | None:
     chain.timers += 1
     chain.pending = Pending(timer=chain.timers, target=index, since=m.now)
     return SetTimer(timer=chain.timers, at=at)
+
+
+def _lacks_room(m: Moment, index: int, at: float, *, tried: bool) -> bool:
+    """Whether it is room that keeps the target from being asked, so that waiting for time is in vain.
+
+    A tried one pauses first, and then looks for room; unless this request has waited for that already.
+    """
+    if not m.plan.limited:
+        return False
+    if not tried:
+        return at <= m.now
+    return m.chain.group in m.chain.impatient and not has_room(m, index)
 
 
 def _again_at(attempt: Attempt, pause: float) -> float | None:
@@ -183,7 +229,7 @@ def _again_at(attempt: Attempt, pause: float) -> float | None:
 # --- other groups
 
 
-def _next_group(m: Moment, which: FallbackList) -> Send | SetTimer | None:
+def _next_group(m: Moment, which: FallbackList) -> Send | SetTimer | Wait | None:
     """The first move in the next group of list *which* that has one."""
     chain = m.chain
     here = chain.group
@@ -198,94 +244,3 @@ def _next_group(m: Moment, which: FallbackList) -> Send | SetTimer | None:
         chain.visited.remove(index)  # Not now; a later failure may find it ready.
     chain.group = here
     return None
-
-
-def _panic(m: Moment) -> tuple[Action, ...]:
-    """No target of the whole chain is ready: the asked group's least bad ejected one is tried once.
-
-    Where no target of the asked group can carry the request, the first group that can stands for it.
-    A cooling target said itself that it is of no use: the caller is told when to come back.
-    """
-    chain = m.chain
-    entered = (0, *chain.route.lists.get(chain.first_list, ()))
-    chain.group = next((index for index in entered if any(chain.eligible[index])), 0)
-    if chain.group not in chain.visited:
-        chain.visited.append(chain.group)
-    able = able_targets(chain, chain.group)
-    targets = chain.current().targets
-    if left_s(chain, chain.group, m.now) < MIN_ATTEMPT_S:
-        return give_up(chain)
-    ejected = [index for index in able if status(m, targets[index]) is Status.EJECTED]
-    if ejected:
-        return (send(m, min(ejected, key=lambda index: (ejected_until(m, targets[index]), index))),)
-    rests = [
-        rests_until(m, chain.route.groups[group].targets[index])
-        for group in entered
-        for index in able_targets(chain, group)
-    ]
-    due = [until for until in rests if until > m.now]
-    return give_up(chain, min(due) - m.now if due else None)
-
-
-# --- sending
-
-
-def send(m: Moment, index: int, *, wait_s: float = 0.0, hedge: bool = False) -> Send:
-    """Start an attempt on the target *index* of the group being tried; a token is there if it needs one."""
-    chain, group = m.chain, m.chain.current()
-    target = group.targets[index]
-    if hedge or needs_token(m, target):
-        m.shared.budget(chain.route.asked).take(m.now)
-    attempt = Attempt(
-        number=len(chain.attempts) + 1,
-        group=chain.group,
-        target=index,
-        started=m.now,
-        wait_s=wait_s,
-        hedge=hedge,
-    )
-    chain.attempts.append(attempt)
-    m.shared.loads.begin(target.id)
-    _begin_trial(m, target, attempt)
-    return Send(
-        attempt=attempt.number,
-        group=chain.group,
-        target=index,
-        until=until(chain, target, m.now, alternative=_has_alternative(m)),
-        idle_s=group.idle_s if chain.stream else None,
-        ends_at=ends_at(chain, chain.group),
-    )
-
-
-def _begin_trial(m: Moment, target: Target, attempt: Attempt) -> None:
-    """Mark the attempt as the one half-open trial of what has served its time."""
-    health = m.shared.health.get(target.id)
-    if health is not None and health.status(m.now) is Status.TRIAL:
-        health.trial = attempt.trial = True
-    credential = m.shared.credentials.get(m.plan.credential(target))
-    if credential is not None and credential.status(m.now) is Status.TRIAL:
-        credential.trial = attempt.key_trial = True
-
-
-def _has_alternative(m: Moment) -> bool:
-    """Whether a timeout of the attempt just recorded would leave another target or group to try now."""
-    chain = m.chain
-    if len(chain.attempts) >= chain.route.asked.max_attempts:
-        return False
-    silent = chain.target_of(chain.attempts[-1]).id
-    if may_retry(chain, FailureClass.TIMEOUT):
-        tried = {attempt.target for attempt in chain.in_group()}
-        if _any_ready(m, chain.group, silent, tried):
-            return True
-    return any(
-        index not in chain.visited and _any_ready(m, index, silent, set())
-        for index in chain.route.lists.get(FallbackList.ON_ERROR, ())
-    )
-
-
-def _any_ready(m: Moment, group: int, but: str, tried: set[int]) -> bool:
-    targets = m.chain.route.groups[group].targets
-    return any(
-        index not in tried and status(m, targets[index]) in (Status.READY, Status.TRIAL)
-        for index in able_targets(m.chain, group, but)
-    )

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 
 from router.core.failure import Other
 from router.core.health import Status
+from router.core.keys import healths, worst
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from router.core.health import Health
     from router.core.state import Chain, Shared
     from router.core.table import Plan, Target
+
+_BEST_FIRST = (Status.READY, Status.TRIAL, Status.EJECTED, Status.COOLING)
+"""Of several credentials: one that is ejected may be tried in panic, one that cools may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +32,33 @@ class Moment:
 
 
 def status(m: Moment, target: Target) -> Status:
-    """Whether *target* may be asked now: its own health and its credential's."""
-    found = {item.status(m.now) for item in _healths(m, target)}
-    for worst in (Status.COOLING, Status.EJECTED, Status.TRIAL):
-        if worst in found:
-            return worst
-    return Status.READY
+    """Whether *target* may be asked now: its own health and its credential's.
+
+    With several credentials the one that is best off counts.
+    """
+    labels = m.plan.labels(target.provider)
+    if len(labels) == 1:
+        return worst(healths(m.shared, target, labels, 0), m.now)
+    found = {worst(known, m.now) for known in _known(m, target)}
+    return next((best for best in _BEST_FIRST if best in found), Status.EJECTED)
 
 
-def _healths(m: Moment, target: Target) -> list[Health]:
-    """The health of *target* and of its credential, as far as anything is known."""
-    found = (m.shared.health.get(target.id), m.shared.credentials.get(m.plan.credential(target)))
-    return [item for item in found if item is not None]
+def _known(m: Moment, target: Target) -> list[list[Health]]:
+    """For each credential that *target* may be asked with, what is known of it and of the target."""
+    labels = m.plan.labels(target.provider)
+    if len(labels) == 1:
+        return [healths(m.shared, target, labels, 0)]
+    return [
+        healths(m.shared, target, labels, index)
+        for index, label in enumerate(labels)
+        if label not in m.chain.refused
+    ]
 
 
 def able_targets(chain: Chain, group: int, but: str = "") -> list[int]:
     """The targets of *group*, other than the id *but*, that may still be asked, tried or not.
 
-    Left out: those that cannot carry it, those whose credential was refused, those (in any group)
+    Left out: those that cannot carry it, those whose credentials were refused, those (in any group)
     that failed in a way that is never asked again, and windows known to be too small.
     """
     return [
@@ -52,7 +67,7 @@ def able_targets(chain: Chain, group: int, but: str = "") -> list[int]:
         if chain.eligible[group][index]
         and target.id not in chain.spent
         and target.id != but
-        and target.provider not in chain.refused
+        and target.provider not in chain.barred
         and (chain.floor is None or target.context_window is None or target.context_window > chain.floor)
     ]
 
@@ -89,7 +104,12 @@ def needs_token(m: Moment, target: Target) -> bool:
 
 def ready_from(m: Moment, target: Target, at: float) -> float | None:
     """When, from *at* on, *target* is not cooling any more; None while it is ejected."""
-    for item in _healths(m, target):
+    times = [found for known in _known(m, target) if (found := _ready_from(known, at)) is not None]
+    return min(times, default=None)
+
+
+def _ready_from(known: Sequence[Health], at: float) -> float | None:
+    for item in known:
         at = max(at, item.cooling_until)
         if item.status(at) is Status.EJECTED:
             return None
@@ -98,11 +118,19 @@ def ready_from(m: Moment, target: Target, at: float) -> float | None:
 
 def ejected_until(m: Moment, target: Target) -> float:
     """When *target*, which is ejected or whose credential is, may be tried out."""
-    return max(item.ejected_until for item in _healths(m, target))
+    return min(
+        max(item.ejected_until for item in known)
+        for known in _known(m, target)
+        if worst(known, m.now) is Status.EJECTED
+    )
 
 
 def rests_until(m: Moment, target: Target) -> float:
     """When *target*, if it cools or is ejected, may be asked again, be it as a trial; else a time gone by."""
-    ends = [item.cooling_until for item in _healths(m, target)]
-    ends += [item.ejected_until for item in _healths(m, target) if item.ejected_at is not None]
-    return max(ends, default=m.now)
+    return min(_rests_until(known, m.now) for known in _known(m, target))
+
+
+def _rests_until(known: Sequence[Health], now: float) -> float:
+    ends = [item.cooling_until for item in known]
+    ends += [item.ejected_until for item in known if item.ejected_at is not None]
+    return max(ends, default=now)

@@ -13,10 +13,14 @@ from router.core.budget import Budget
 from router.core.delays import Delays
 from router.core.failure import FallbackList
 from router.core.health import Health
+from router.core.lines import Lines
 from router.core.loads import Loads
+from router.core.rooms import Rooms
 
 if TYPE_CHECKING:
     from router.core.failure import Failure
+    from router.core.lines import Place
+    from router.core.rooms import Room
     from router.core.select import Turns
     from router.core.table import Group, Route, Target
 
@@ -41,6 +45,8 @@ class Attempt:
         wait_s: seconds waited on purpose before it.
         trial, key_trial: whether it tries out an ejected target, or credential.
         hedge: whether it started only because another had not answered yet.
+        credential: which of its provider's it uses, an index.
+        room: what it takes of limits until it ends; None: nothing is limited.
         ended: None while it is in flight.
         failure: why it failed; None while in flight and when it answered.
     """
@@ -55,15 +61,25 @@ class Attempt:
     hedge: bool = False
     ended: float | None = None
     failure: Failure | None = None
+    credential: int = 0
+    room: Room | None = None
 
 
 @dataclass(slots=True)
 class Pending:
-    """An attempt that waits for its timer."""
+    """An attempt that waits for its timer, or in a line for room under a limit.
+
+    Attributes:
+        timer: the timer's number, or the ticket.
+        target: which one it waits for; in a line, the first of those.
+        since: when the wait began.
+        place: its place in a line; None: it waits for time alone.
+    """
 
     timer: int
     target: int
     since: float
+    place: Place | None = None
 
 
 @dataclass(slots=True)
@@ -77,6 +93,7 @@ class Chain:
         deadline: when it must have answered (a stream: given its first content).
         stream: whether a stream was asked for.
         keys: for each group the digest that its affinity goes by, b"": none; empty: none in any group.
+        tokens: for each group and target what an attempt is charged with; empty: nothing counts tokens.
         first_list: where to go on when no target of the asked group may be asked at all.
         serial: its number among the requests of ``Shared``, from 1; 0 before it has begun.
         group: index of the group being tried.
@@ -87,7 +104,9 @@ class Chain:
         hedges: timers of hedges that have not fired, each with the attempt it was set beside.
         failed: number of the attempt that failed last; 0: none has.
         spent: ids of targets that failed in a way that is never asked again.
-        refused: credentials that were refused.
+        refused: labels of credentials that were refused.
+        barred: providers of which every credential was refused.
+        impatient: indexes of the groups in which it has waited for room as long as it may.
         unpaid: whether the latest move left out an untried target for want of a token.
         floor: a context window that proved too small; None: none has.
     """
@@ -98,6 +117,7 @@ class Chain:
     deadline: float
     stream: bool = False
     keys: tuple[bytes, ...] = field(default=(), repr=False)
+    tokens: tuple[tuple[int, ...], ...] = ()
     first_list: FallbackList = FallbackList.ON_ERROR
     phase: Phase = Phase.NEW
     serial: int = 0
@@ -110,6 +130,8 @@ class Chain:
     failed: int = 0
     spent: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    barred: set[str] = field(default_factory=set)
+    impatient: set[int] = field(default_factory=set)
     unpaid: bool = False
     floor: int | None = None
 
@@ -150,6 +172,9 @@ class Shared:
         budgets: retry budgets, by the name of the asked group.
         loads: attempts in flight and speeds, by target id.
         delays: how long answers took, for hedges that are due by what was learned.
+        rotation: the credentials of providers that have several, the longest unused first, by name.
+        rooms: what is taken of limits.
+        lines: who waits for room.
         wild: ids in ``health`` and speeds that a wildcard made, the least recently asked first.
     """
 
@@ -160,6 +185,9 @@ class Shared:
     budgets: dict[str, Budget] = field(default_factory=dict)
     loads: Loads = field(default_factory=Loads)
     delays: Delays = field(default_factory=Delays)
+    rotation: dict[str, list[int]] = field(default_factory=dict)
+    rooms: Rooms = field(default_factory=Rooms)
+    lines: Lines = field(default_factory=Lines)
     wild: dict[str, None] = field(default_factory=dict)
 
     def health_of(self, group: Group, target: Target) -> Health:
@@ -186,6 +214,15 @@ class Shared:
         if health is None:
             health = self.credentials[label] = Health()
         return health
+
+    def forget_flights(self) -> None:
+        """Nothing is in flight and nobody waits: they belonged to a process that this one was forked from."""
+        self.loads.in_flight.clear()
+        self.lines = Lines()
+        for usage in self.rooms.usages.values():
+            usage.in_flight = 0
+        for health in (*self.health.values(), *self.credentials.values()):
+            health.trial = False
 
     def budget(self, group: Group) -> Budget:
         """The retry budget of *group*, made when there is none yet."""

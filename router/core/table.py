@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from router.core.bounds import WorstCase
     from router.core.delays import Hedge
     from router.core.failure import FailureClass, FallbackList
+    from router.core.limits import Limits
     from router.core.traits import Capability, Price
 
 # What `*` may stand for (design: names): path segments that need no escaping and cannot climb.
@@ -81,14 +82,16 @@ class Provider:
     Attributes:
         name: as in the config.
         adapter: the wire it speaks.
-        credential: which credential it uses, as a label that is no secret; "": none.
+        credentials: which credentials it uses in rotation, as labels that are no secrets; empty: none.
         segments: how many ``/``-separated parts its model ids have; None: any number.
+        limits: what may be asked of each of its credentials; None: anything.
     """
 
     name: str
     adapter: str
-    credential: str = ""
+    credentials: tuple[str, ...] = ()
     segments: int | None = None
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,8 @@ class Target:
         lacks: what its config says that it cannot do.
         tags: its own, its group's and its provider's.
         price: as declared; None: not declared.
+        limits: what may be asked of it; None: anything.
+        written: its id in the config, when that has a ``*``; "": ``id``.
     """
 
     id: str
@@ -122,6 +127,8 @@ class Target:
     lacks: frozenset[Capability] = frozenset()
     tags: frozenset[str] = frozenset()
     price: Price | None = None
+    limits: Limits | None = None
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +168,7 @@ class Group:
         affinity: what keeps requests on one target: ``user``, ``caller``, ``header:name`` in lower
             case; None: nothing does.
         require: tags that a target must have; those of the asked group hold in its whole chain.
+        limits: what may be asked of all its targets together; None: anything.
     """
 
     name: str
@@ -178,6 +186,7 @@ class Group:
     strategy: Strategy = Strategy.WEIGHTED
     affinity: str | None = None
     require: frozenset[str] = frozenset()
+    limits: Limits | None = None
 
     @property
     def wild(self) -> bool:
@@ -238,6 +247,8 @@ class Plan:
         routes: by group name and by alias.
         names: group names as listed to callers, wildcards included, in file order.
         wildcards: the longest literal part first.
+        limited: whether anything in it has limits.
+        metered: whether any of them counts tokens.
     """
 
     digest: str
@@ -245,14 +256,16 @@ class Plan:
     routes: Mapping[str, Route]
     names: tuple[str, ...] = ()
     wildcards: tuple[Wildcard, ...] = ()
+    limited: bool = False
+    metered: bool = False
 
-    def label(self, provider: str) -> str:
-        """A label for the credential of *provider*; its own name when it uses none."""
-        return self.providers[provider].credential or f"provider {provider}"
+    def labels(self, provider: str) -> tuple[str, ...]:
+        """Labels for the credentials of *provider*; its own name when it uses none."""
+        return self.providers[provider].credentials or (f"provider {provider}",)
 
-    def credential(self, target: Target) -> str:
-        """A label for the credential that *target* uses."""
-        return self.label(target.provider)
+    def credential(self, target: Target, index: int = 0) -> str:
+        """A label for the credential number *index* of those that *target* uses."""
+        return self.labels(target.provider)[index]
 
     def find(self, name: str) -> Route | None:
         """The route for an asked *name*: exact group, alias, then the most literal wildcard."""
@@ -277,7 +290,8 @@ def concrete(group: Group, star: str, providers: Mapping[str, Provider]) -> Grou
         model = concrete_model(target.model, star, providers[target.provider].segments)
         if model is None:
             return None
-        targets.append(replace(target, model=model, id=f"{target.provider}/{model}"))
+        written = target.written or target.id
+        targets.append(replace(target, model=model, id=f"{target.provider}/{model}", written=written))
     return replace(group, targets=tuple(targets))
 
 

@@ -81,3 +81,14 @@ def token_count(usage: Mapping[str, object], name: str) -> int | None:
     """A token count as the upstream stated it; None when it stated none or no number."""
     value = usage.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def total_tokens(usage: Mapping[str, object] | None) -> int | None:
+    """What the upstream says a request took in all; None when it says nothing that adds up."""
+    if usage is None:
+        return None
+    total = token_count(usage, "total_tokens")
+    if total is not None:
+        return total
+    read, written = token_count(usage, "prompt_tokens"), token_count(usage, "completion_tokens")
+    return None if read is None or written is None else read + written

@@ -25,6 +25,7 @@ _SECTIONS: Final = (
     ("Target", "TargetConfig"),
     ("Supports", "SupportsConfig"),
     ("Price", "PriceConfig"),
+    ("Limits", "LimitsConfig"),
     ("Fallbacks", "FallbacksConfig"),
     ("Retries", "RetriesConfig"),
     ("Backoff", "BackoffConfig"),

@@ -7,14 +7,25 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from router.core.events import Cancelled, Event, Finish, GiveUp, Send, Started
+from router.core.events import (
+    Cancelled,
+    Event,
+    Finish,
+    GiveUp,
+    Send,
+    SlotGranted,
+    Started,
+    TimerFired,
+)
 from router.core.failure import Failure, FailureClass, FallbackList
 from router.core.state import Chain, Shared
-from router.core.table import Group, Plan, Retries, Route
-from tests.core.world import Reply, World, group, providers_of
+from router.core.table import Group, Retries, Route
+from tests.core.world import Reply, World, group, plan_of, providers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from router.core.limits import Limits
 
     Look = Callable[[World, Event, Callable[[], object]], None]
     """Called for each event of each request; calls its last argument to let it happen."""
@@ -36,12 +47,14 @@ class Caller:
         gap_s: seconds after the one before it.
         asked: index of the asked group.
         leaves_s: when the caller leaves, seconds after asking; None: never.
+        tokens: what an attempt is charged with.
     """
 
     gap_s: float = 0.0
     asked: int = 0
     stream: bool = False
     leaves_s: float | None = None
+    tokens: int = 0
 
 
 @dataclass(repr=False)
@@ -52,10 +65,12 @@ class Crowd:
         worlds: the requests so far.
         history: every event, in order: when, of which request, what.
         draws: the values of u, one a step of a request, over and over.
+        limits: by provider name.
     """
 
     groups: Sequence[Group]
     credentials: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, Limits] = field(default_factory=dict)
     draws: Sequence[float] = MIDDLE
     shared: Shared = field(default_factory=Shared)
     now: float = 0.0
@@ -71,13 +86,12 @@ class Crowd:
             self.groups[row[0]].name: Route(groups=tuple(self.groups[at] for at in row), lists=lists)
             for row in order
         }
-        providers = providers_of(self.groups, self.credentials)
-        self.plan = Plan(digest="0" * 12, providers=providers, routes=routes)
+        self.plan = plan_of(routes, providers_of(self.groups, self.credentials, self.limits))
 
     def __repr__(self) -> str:
         return f"Crowd({self.groups!r}, draws={self.draws}) after {len(self.worlds)} requests"
 
-    def arrive(self, asked: int = 0, *, stream: bool = False) -> World:
+    def arrive(self, asked: int = 0, *, stream: bool = False, tokens: int = 0) -> World:
         """A request that has not begun."""
         route = self.plan.routes[self.groups[asked].name]
         chain = Chain(
@@ -86,6 +100,7 @@ class Crowd:
             started=self.now,
             deadline=self.now + route.asked.timeout_s,
             stream=stream,
+            tokens=tuple((tokens,) * len(one.targets) for one in route.groups) if tokens else (),
         )
         one = World(plan=self.plan, chain=chain, shared=self.shared, now=self.now, draws=self.draws)
         self.worlds.append(one)
@@ -111,16 +126,21 @@ class Crowd:
         for caller in callers:
             at += caller.gap_s
             self.now = at
-            one = self.arrive(caller.asked, stream=caller.stream)
+            one = self.arrive(caller.asked, stream=caller.stream, tokens=caller.tokens)
             heapq.heappush(queue, (at, len(queue), one, Started()))
             if caller.leaves_s is not None:
                 heapq.heappush(queue, (at + caller.leaves_s, len(queue), one, Cancelled()))
         order = len(queue)
         while queue:
             self.now, _, one, happens = heapq.heappop(queue)
-            if one.is_over():
+            if one.is_over() or stale(one, happens):
                 continue
+            told = len(one.grants)
             self._happen(one, happens, look)
+            for _, grant in one.grants[told:]:
+                order += 1
+                other = next(item for item in self.worlds if item.chain.serial == grant.request)
+                heapq.heappush(queue, (self.now, order, other, SlotGranted(grant.ticket)))
             if one.is_over():
                 continue
             for _, action in one.of(Send)[-1:]:
@@ -148,6 +168,18 @@ class Crowd:
         """How the target *name* stands now."""
         health = self.shared.health.get(name)
         return health.status(self.now).name if health else "READY"
+
+
+def stale(one: World, happens: Event) -> bool:
+    """Whether the wait that *happens* speaks of is over already."""
+    if isinstance(happens, TimerFired):
+        number = happens.timer
+    elif isinstance(happens, SlotGranted):
+        number = happens.ticket
+    else:
+        return False
+    waits = one.chain.pending is not None and one.chain.pending.timer == number
+    return not waits and number not in one.chain.hedges
 
 
 def end_of(one: World) -> str:

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from router.core.bounds import Most, WorstCase, excesses, worst_case
+from router.core import bounds
+from router.core.bounds import Most, WorstCase, excesses
 from router.core.delays import Hedge
 from router.core.failure import Failure, FailureClass, FallbackList
 from router.core.table import Bound, Group, Policy, Retries, Route, Setting
 from router.core.traits import Price
 from tests.core.strategies import PROFILE, SCRIPTS, play, worlds
-from tests.core.world import Reply, busy, group, target, world
+from tests.core.world import Reply, busy, group, providers_of, target, world
 
 if TYPE_CHECKING:
     from typing import Any
@@ -29,6 +30,11 @@ ONE = {"n": Bound(max=1)}
 def route(*groups: Group) -> Route:
     """A route whose on_error lists all groups but the first."""
     return Route(groups=groups, lists={FallbackList.ON_ERROR: tuple(range(1, len(groups)))})
+
+
+def worst_case(one: Route) -> WorstCase:
+    """The worst case of *one*, whose providers have one credential each and no limits."""
+    return bounds.worst_case(one, providers_of(one.groups, {}))
 
 
 def priced(

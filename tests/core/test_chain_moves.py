@@ -127,7 +127,7 @@ def test_a_refused_credential_rules_out_every_provider_that_uses_it(kind: Failur
     )
     assert one.asked(one.start()) == "a/x"
     assert one.asked(one.fail(kind)) == "other/x"
-    assert one.chain.refused == {"a", "twin"}
+    assert one.chain.barred == {"a", "twin"}
 
 
 def test_a_refused_credential_stays_refused_in_later_groups() -> None:
@@ -142,7 +142,7 @@ def test_providers_without_a_credential_share_none() -> None:
     one = world(group("a/x", "a/y", "b/z"), credentials={"a": "", "b": ""})
     one.start()
     assert one.asked(one.fail(FailureClass.AUTH)) == "b/z"
-    assert one.chain.refused == {"a"}
+    assert one.chain.barred == {"a"}
 
 
 # --- eligibility, tiers, turns

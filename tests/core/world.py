@@ -22,17 +22,22 @@ from router.core.events import (
     Finish,
     FirstContent,
     GiveUp,
+    Grant,
     Send,
     SetTimer,
     Started,
     TimerFired,
+    Wait,
 )
 from router.core.failure import Failure, FailureClass, FallbackList
+from router.core.rooms import limits_of
 from router.core.state import Attempt, Chain, Phase, Shared
 from router.core.table import Group, Plan, Provider, Route, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from router.core.limits import Limits
 
 LEAST_S = 0.05
 """The specification's shortest time worth an attempt."""
@@ -92,11 +97,13 @@ class Reply:
         failure: None: it answers.
         after_s: when it ends, seconds after it began.
         content_s: when a stream's first content comes; None: never before the end.
+        tokens: what the upstream says it took; None: it does not say.
     """
 
     failure: Failure | None = None
     after_s: float = 1.0
     content_s: float | None = None
+    tokens: int | None = None
 
 
 def busy(name: str = "asked", requests: int = 100) -> Shared:
@@ -189,6 +196,7 @@ class World:
 
     Attributes:
         events, actions: everything so far, each with its time.
+        grants: what was said to other requests, each with its time; these are not among the actions.
         stood: for each action, how the targets of the chain stood when it was chosen.
         failed: the attempts that failed, by number, in the order in which they did.
         knew: by attempt, those of *failed* when it was sent.
@@ -203,6 +211,7 @@ class World:
     draws: Sequence[float] = (0.5,)
     events: list[tuple[float, Event]] = field(default_factory=list)
     actions: list[tuple[float, Action]] = field(default_factory=list)
+    grants: list[tuple[float, Grant]] = field(default_factory=list)
     stood: list[dict[str, Standing]] = field(default_factory=list, repr=False)
     failed: list[int] = field(default_factory=list, repr=False)
     knew: dict[int, tuple[int, ...]] = field(default_factory=dict, repr=False)
@@ -212,7 +221,9 @@ class World:
         """Tell the chain *event*, *after* seconds from now."""
         self.now += after
         u = self.draws[len(self.events) % len(self.draws)]
-        actions = step(self.plan, self.shared, self.chain, event, now=self.now, u=u)
+        told = step(self.plan, self.shared, self.chain, event, now=self.now, u=u)
+        self.grants.extend((self.now, action) for action in told if isinstance(action, Grant))
+        actions = tuple(action for action in told if not isinstance(action, Grant))
         self.events.append((self.now, event))
         if isinstance(event, Ended) and event.outcome is not None:
             self.failed.append(event.attempt)
@@ -286,16 +297,19 @@ class World:
         end, limit = began + reply.after_s, send.ends_at if committed else send.until
         if limit is not None and end > limit:
             return limit, Ended(send.attempt, Failure(kind=FailureClass.TIMEOUT))
-        return max(end, self.now), Ended(send.attempt, reply.failure)
+        return max(end, self.now), Ended(send.attempt, reply.failure, reply.tokens)
 
     def is_over(self) -> bool:
         """Whether the request has ended."""
         return self.chain.phase is Phase.DONE
 
     def timers(self) -> list[SetTimer]:
-        """The timers that have not fired."""
+        """The timers that have not fired, and the time of a wait for room that lasts."""
         fired = {event.timer for _, event in self.events if isinstance(event, TimerFired)}
-        return [timer for _, timer in self.of(SetTimer) if timer.timer not in fired]
+        timers = [timer for _, timer in self.of(SetTimer) if timer.timer not in fired]
+        waits = [SetTimer(wait.ticket, wait.at) for _, wait in self.of(Wait)]
+        pending = self.chain.pending.timer if self.chain.pending else None
+        return timers + [wait for wait in waits if wait.timer == pending]
 
     def waits(self) -> list[tuple[float, SetTimer]]:
         """The timers of waits, each with the time it was set at."""
@@ -322,12 +336,34 @@ class World:
         return actions[0]
 
 
-def providers_of(groups: Iterable[Group], credentials: Mapping[str, str]) -> dict[str, Provider]:
-    """The providers of *groups*, each with a credential of its own unless *credentials* names it."""
+def providers_of(
+    groups: Iterable[Group], credentials: Mapping[str, str], limits: Mapping[str, Limits] | None = None
+) -> dict[str, Provider]:
+    """The providers of *groups*, each with a credential of its own unless *credentials* names it.
+
+    Several credentials have spaces between them; *limits* are by provider name.
+    """
     return {
-        name: Provider(name=name, adapter="openai", credential=credentials.get(name, f"env:{name}"))
+        name: Provider(
+            name=name,
+            adapter="openai",
+            credentials=tuple(credentials.get(name, f"env:{name}").split()),
+            limits=(limits or {}).get(name),
+        )
         for name in sorted({item.provider for one in groups for item in one.targets})
     }
+
+
+def plan_of(routes: Mapping[str, Route], providers: Mapping[str, Provider]) -> Plan:
+    """A plan of *routes*, which by itself knows whether anything is limited."""
+    limits = limits_of([one for item in routes.values() for one in item.groups], providers)
+    return Plan(
+        digest="0" * 12,
+        providers=providers,
+        routes=routes,
+        limited=bool(limits),
+        metered=any(one.tpm is not None for one in limits),
+    )
 
 
 def world(
@@ -352,9 +388,7 @@ def world(
     if lists is None:
         lists = {FallbackList.ON_ERROR: tuple(range(1, len(groups)))}
     route = Route(groups=tuple(groups), lists=lists)
-    plan = Plan(
-        digest="0" * 12, providers=providers_of(groups, credentials or {}), routes={groups[0].name: route}
-    )
+    plan = plan_of({groups[0].name: route}, providers_of(groups, credentials or {}))
     chain = Chain(
         route=route,
         eligible=tuple(map(tuple, eligible))

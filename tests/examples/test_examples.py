@@ -63,6 +63,14 @@ PRINTED: dict[str, list[str]] = {
             r"  attempt at 2\.0 s: bytez/google/gemma-3-4b-it: ok\n$"
         )
     ],
+    "limits": [
+        (
+            r"^one at a time: 4 answers, 1 of them without a wait\n"
+            r"elsewhere: 3 by bytez/Qwen/Qwen3-4B, 1 by bytez/google/gemma-3-4b-it\n"
+            r"two a minute: 2 answers, 2 told to come back in (?:59|60) s\n"
+            r"    'hasty' was not answered: the limits of group 'hasty' leave no room now \(rpm: 2\)\n$"
+        )
+    ],
     "multi-modal": [
         (
             r"--- sees: .*image \(image/png, \d+ bytes\).*"

@@ -186,7 +186,7 @@ def _healths(results: list[tuple[str, FailureClass | None, float]], only: str = 
     known: dict[str, object] = {}
     for name in only:
         own = crowd.shared.health.get(f"{name}/x")
-        key = crowd.shared.credentials.get(crowd.plan.label(name))
+        key = crowd.shared.credentials.get(crowd.plan.labels(name)[0])
         known[name] = [
             replace(part, streak_request=None, last_request=None) if part else None for part in (own, key)
         ]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from router.core.events import Cancelled, Ended, Finish, GiveUp, Started
 from router.core.failure import Failure, FailureClass
 from router.core.hints import retry_hint
+from router.core.limits import Limits
 from tests.core.crowd import Crowd
 from tests.core.strategies import DRAWS
 from tests.core.world import Reply, group
@@ -54,6 +55,30 @@ def test_invariant_44_cancelling_gives_back_what_was_held(crowd: Crowd, events: 
         assert shared.health == known
     assert one.live() == []
     assert one.chain.pending is None
+
+
+@given(data=st.data(), waiting=st.integers(1, 4), told=st.booleans())
+def test_invariant_44_cancelling_gives_back_room_and_places(
+    data: st.DataObject, waiting: int, told: bool
+) -> None:
+    """Whoever leaves a line, or was told to go on and leaves, leaves nothing behind; the next one goes."""
+    crowd = Crowd([group("a/x", limits=Limits(concurrency=1, rpm=50, max_wait_s=60.0))])
+    first, *others = [crowd.arrive() for _ in range(waiting + 1)]
+    for one in (first, *others):
+        one.step(Started())
+    if told:
+        first.step(Ended(1, None), after=1.0)
+    for one in data.draw(st.permutations(others)):
+        one.step(Cancelled(), after=1.0)
+        event(f"room was kept for it: {told and one is others[0]}")
+    lines = crowd.shared.lines
+    assert [len(found) for found in (lines.lines, lines.where, lines.kept, lines.told)] == [0] * 4
+    (usage,) = crowd.shared.rooms.usages.values()
+    assert (usage.in_flight, usage.attempts) == (0 if told else 1, 1)
+    crowd.now = 10.0
+    late = crowd.arrive()
+    late.step(Started())
+    assert bool(late.live()) == told
 
 
 def _go_on(one: World, events: int) -> None:
