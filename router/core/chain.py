@@ -7,7 +7,7 @@ do the simulator and the tests.
 
 Invariants (each a test in tests/core):
 * no target of a group is used twice while an eligible, ready, untried one of that group is left;
-* after the first content no further attempt starts;
+* after the first content no further attempt starts, unless its stream broke and ``on_break`` says so;
 * every attempt and every wait ends by the deadline, and no attempt starts within its last 50 ms;
 * of several attempts in flight at once (``core.hedge``) one delivers, and the others are cancelled;
 * an ejected target is asked only as its one trial, or as one panic attempt when nothing is ready.
@@ -70,12 +70,12 @@ def step(
         case Started():
             return _start(moment)
         case Ended():
-            attempt = _in_flight(chain, event.attempt, Phase.OPEN, Phase.COMMITTED)
-            return _end(moment, attempt, event.outcome)
+            attempt = _in_flight(chain, event.attempt, Phase.OPEN, Phase.COMMITTED, Phase.BROKEN)
+            return _end(moment, attempt, event)
         case FirstContent():
             if not chain.stream:
                 raise IllegalEvent("FirstContent of a request that is not streamed")
-            attempt = _in_flight(chain, event.attempt, Phase.OPEN)
+            attempt = _in_flight(chain, event.attempt, Phase.OPEN, Phase.BROKEN)
             learn_first_content(moment, attempt)
             chain.phase = Phase.COMMITTED
             return withdraw(moment, attempt)
@@ -93,14 +93,15 @@ def _start(m: Moment) -> tuple[Action, ...]:
         raise IllegalEvent(f"Started in phase {chain.phase.value}")
     chain.phase = Phase.OPEN
     chain.visited.append(0)
+    chain.patience_s = chain.deadline - chain.started
     m.shared.requests += 1
     chain.serial = m.shared.requests
     m.shared.budget(chain.route.asked).request(m.now)
     return settled(m, armed(m, advance(m, None)))
 
 
-def _end(m: Moment, attempt: Attempt, failure: Failure | None) -> tuple[Action, ...]:
-    chain = m.chain
+def _end(m: Moment, attempt: Attempt, event: Ended) -> tuple[Action, ...]:
+    chain, failure = m.chain, event.outcome
     close(m, attempt, failure)
     forget_stale_trials(m, attempt)
     if failure is None:
@@ -109,7 +110,10 @@ def _end(m: Moment, attempt: Attempt, failure: Failure | None) -> tuple[Action, 
         return settled(m, (*withdraw(m, attempt), Finish(attempt.number)))
     learn_failure(m, attempt, failure)
     if chain.phase is Phase.COMMITTED:
-        return settled(m, give_up(chain))
+        if not event.resumable:
+            return settled(m, give_up(chain))
+        chain.phase = Phase.BROKEN  # From here on only targets that can go on are asked, if there are any.
+        chain.deadline = m.now + chain.patience_s
     return settled(m, go_on(m, RULES[failure.kind]))
 
 

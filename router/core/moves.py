@@ -25,7 +25,7 @@ from router.core.ready import (
 )
 from router.core.select import choose
 from router.core.state import Attempt, Chain, Pending, Phase
-from router.core.timing import MIN_ATTEMPT_S, ends_at, left_s, until
+from router.core.timing import MIN_ATTEMPT_S, content_by, ends_at, holds, left_s, until
 
 if TYPE_CHECKING:
     from router.core.table import Target
@@ -46,6 +46,8 @@ def advance(m: Moment, rule: Rule | None) -> tuple[Action, ...]:
         if move is not None:
             return (move,)
     fallback = chain.first_list if rule is None else rule.fallback
+    if chain.phase is Phase.BROKEN:
+        fallback = None  # Another model would go on with a text that it did not begin.
     if fallback is not None:
         move = _next_group(m, fallback)
         if move is not None:
@@ -254,6 +256,8 @@ def send(m: Moment, index: int, *, wait_s: float = 0.0, hedge: bool = False) -> 
         until=until(chain, target, m.now, alternative=_has_alternative(m)),
         idle_s=group.idle_s if chain.stream else None,
         ends_at=ends_at(chain, chain.group),
+        hold=holds(chain),
+        content_by=content_by(chain, target, m.now),
     )
 
 
@@ -277,7 +281,7 @@ def _has_alternative(m: Moment) -> bool:
         tried = {attempt.target for attempt in chain.in_group()}
         if _any_ready(m, chain.group, silent, tried):
             return True
-    return any(
+    return chain.phase is not Phase.BROKEN and any(
         index not in chain.visited and _any_ready(m, index, silent, set())
         for index in chain.route.lists.get(FallbackList.ON_ERROR, ())
     )
