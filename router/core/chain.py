@@ -27,7 +27,7 @@ from router.core.events import (
     Started,
     TimerFired,
 )
-from router.core.failure import RULES, Failure
+from router.core.failure import RULES
 from router.core.hedge import armed, fire, go_on, withdraw
 from router.core.learn import (
     close,
