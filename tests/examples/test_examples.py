@@ -15,6 +15,7 @@ from tests.examples.readme import EXAMPLES, blocks, run, run_readme, serving
 if TYPE_CHECKING:
     from router.emulator.serve import EmulatorServer
 
+TIDES = "The Moon pulls at the sea, and twice a day the sea follows it ashore."
 EARTH = re.escape('You said: "What do you know about Earth?"')
 # For each folder what each of its commands prints, servers aside.
 PRINTED: dict[str, list[str]] = {
@@ -62,6 +63,9 @@ PRINTED: dict[str, list[str]] = {
             r"  attempt at 0\.0 s: slow/gemma: timeout\n"
             r"  attempt at 2\.0 s: bytez/google/gemma-3-4b-it: ok\n$"
         )
+    "streams": [
+        r"^The Moon pulls at the sea, and \[broken: stream_interrupted\]\nstand-in/shaky: connection\n$",
+        *[rf"^{TIDES}\nstand-in/shaky: connection; stand-in/steady: ok\n$"] * 3,
     ],
     "multi-modal": [
         (
