@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from router.core.chain import IllegalEvent
-from router.core.events import Cancel, Cancelled, Ended, Finish, FirstContent, GiveUp, Send, SetTimer
+from router.core.delays import Hedge
+from router.core.events import (
+    Cancel,
+    Cancelled,
+    Ended,
+    Finish,
+    FirstContent,
+    GiveUp,
+    Send,
+    SetTimer,
+    Started,
+)
 from router.core.failure import Failure, FailureClass, FallbackList
 from router.core.state import Phase
 from router.core.streams import OnBreak, takes_up
@@ -202,6 +213,14 @@ def test_a_caller_leaves_a_broken_stream() -> None:
     breaks(one)
     assert one.step(Cancelled()) == (Cancel(2),)
     assert one.chain.phase is Phase.DONE
+
+
+def test_no_hedge_beside_an_attempt_that_goes_on() -> None:
+    """One attempt at a time takes a stream up: what another said could not be told apart."""
+    one = streaming("a/x", able("b/y"), able("c/z"), hedge=Hedge(after_s=0.5))
+    assert [type(action) for action in one.step(Started())] == [Send, SetTimer]
+    one.step(FirstContent(1), after=0.1)
+    assert isinstance(breaks(one), Send)
 
 
 def test_an_answer_without_content_ends_it_well() -> None:

@@ -63,6 +63,7 @@ PRINTED: dict[str, list[str]] = {
             r"  attempt at 0\.0 s: slow/gemma: timeout\n"
             r"  attempt at 2\.0 s: bytez/google/gemma-3-4b-it: ok\n$"
         )
+    ],
     "streams": [
         r"^The Moon pulls at the sea, and \[broken: stream_interrupted\]\nstand-in/shaky: connection\n$",
         *[rf"^{TIDES}\nstand-in/shaky: connection; stand-in/steady: ok\n$"] * 3,
