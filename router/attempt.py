@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from router.adapters.base import Chunk, Completion, StreamEnd, Uncarried
+from router.adapters.base import Completion, StreamEnd, Uncarried
+from router.adapters.replay import replay, usage_asked
 from router.core.events import Ended, FirstContent, Send
 from router.core.failure import Failure, FailureClass
+from router.held import HOLD_BYTES, Held
 from router.telemetry.records import total_tokens
 from router.transport.base import TransportFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from router.adapters.base import Adapter, Decoder, StreamItem
+    from router.adapters.base import Adapter, ChatCall, Decoder, StreamItem
     from router.loops import Connections
     from router.request import ChatRequest
     from router.transport.base import UpstreamResponse
@@ -32,7 +35,8 @@ class UpstreamCall:
         send: what was asked for.
         status: HTTP status; None while no response has arrived.
         answer: the whole answer, once a plain request has one.
-        held: chunks that have arrived and are not delivered: those before the first content, and it.
+        held: chunks that have arrived and are not delivered: those before the first content, and it; of
+            a stream that is held back, more.
         end: the stream's good end, once it has come.
     """
 
@@ -47,7 +51,7 @@ class UpstreamCall:
         self.send = send
         self.status: int | None = None
         self.answer: Completion | None = None
-        self.held: deque[Chunk] = deque()
+        self.held = Held()
         self.end: StreamEnd | None = None
         self._request = request
         self._adapters = adapters
@@ -67,6 +71,8 @@ class UpstreamCall:
         target = self._request.route.groups[send.group].targets[send.target]
         adapter = self._adapters[target.provider]
         call = self._request.call(send.group, send.target, self._adapters)
+        if send.hold and not adapter.streams_tell:  # Only a whole reply says whether it is good.
+            call = replace(call, stream=False)
         transport = self._connections.transport(target.provider)
         try:
             response = await transport.send(adapter.prepare(call), send.until)
@@ -76,7 +82,7 @@ class UpstreamCall:
             return Ended(number, Failure(FailureClass.UNSUPPORTED, message=str(exc)))
         self._response = response
         self.status = response.status
-        if self._request.stream and response.status in _OK:
+        if call.stream and response.status in _OK:
             self._decoder = adapter.decoder(call, response.status, response.headers)
             return await self._open(number)
         try:
@@ -86,7 +92,7 @@ class UpstreamCall:
         result = adapter.parse(call, response.status, response.headers, body)
         if isinstance(result, Failure):
             return await self._ended(number, result)
-        self.answer = result
+        self._answered(call, result)
         await self.release()
         return Ended(number, None, total_tokens(_usage(result.data)))
 
@@ -95,9 +101,7 @@ class UpstreamCall:
 
         Comments and keep-alives do not end a silence.
         """
-        idle_s, ends_at = self.send.idle_s, self.send.ends_at
-        until = float("inf") if idle_s is None else self._clock() + idle_s
-        return await self._next(until if ends_at is None else min(until, ends_at))
+        return await self._next(self._silent_until())
 
     async def drain(self) -> None:
         """Read what follows a stream's good end, normally a few bytes, so that the connection is kept."""
@@ -113,19 +117,43 @@ class UpstreamCall:
             await response.aclose()
 
     async def _open(self, number: int) -> Ended | FirstContent:
-        """Read up to the first content; what comes before it is held back, so that a failure stays unseen."""
+        """Read up to the first content; what comes before it is held back, so that a failure stays unseen.
+
+        Of a stream that is to be held back, all is, up to its end or to as much as memory allows.
+        """
         while True:
-            item = await self._next(self.send.until)
+            item = await self._next(self._open_until())
             if isinstance(item, Failure):
                 return await self._ended(number, item)
             if isinstance(item, StreamEnd):
                 self.end = item
                 await self.drain()
-                usages = [usage for chunk in self.held if (usage := _usage(chunk.data)) is not None]
-                return Ended(number, None, total_tokens(usages[-1] if usages else None))
+                return Ended(number, None, total_tokens(self.held.usage))
             self.held.append(item)
-            if item.commits:
+            if self.held.content and not (self.send.hold and self.held.size < HOLD_BYTES):
                 return FirstContent(number)
+
+    def _open_until(self) -> float:
+        """When the next item of a stream that is not committed must have come."""
+        send = self.send
+        if self.held.content:
+            return min(send.until, self._silent_until())
+        return send.until if send.content_by is None else min(send.until, send.content_by)
+
+    def _silent_until(self) -> float:
+        """When the next item must have come, once there was content."""
+        idle_s, ends_at = self.send.idle_s, self.send.ends_at
+        until = float("inf") if idle_s is None else self._clock() + idle_s
+        return until if ends_at is None else min(until, ends_at)
+
+    def _answered(self, call: ChatCall, answer: Completion) -> None:
+        """Take a whole answer, as a stream where one was asked for."""
+        self.answer = answer
+        if not self._request.stream:
+            return
+        for chunk in replay(answer.data, usage_apart=usage_asked(call.params)):
+            self.held.append(chunk)
+        self.end = StreamEnd(cost=answer.cost, assumed_finish=answer.assumed_finish, suspect=answer.suspect)
 
     async def _next(self, until: float) -> StreamItem:
         while not self._items:

@@ -26,6 +26,7 @@ from router.core.events import (
 )
 from router.core.failure import Failure, FailureClass
 from router.core.state import Chain, Phase
+from router.core.streams import OnBreak
 from router.errors import (
     RateLimited,
     RouterClosed,
@@ -35,6 +36,7 @@ from router.errors import (
     upstream_error,
 )
 from router.flight import Flight
+from router.resume import Delivery, delivery_of
 from router.seat import Seat
 from router.telemetry.cost import cost_of
 from router.telemetry.events import Routing
@@ -43,6 +45,7 @@ from router.telemetry.records import attempt_records, request_record, total_toke
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from router.adapters.base import StreamItem
     from router.core.events import Action, Event
     from router.core.rooms import Full
     from router.engine import Engine
@@ -97,6 +100,7 @@ class Run:
         self._seat = Seat(engine, self._chain, self._flight)
         self._calls: dict[int, UpstreamCall] = {}
         self._answering: UpstreamCall | None = None
+        self._delivery: Delivery | None = None
         self._usage: Mapping[str, object] | None = None
         self._first_content_s: float | None = None
         self._told = False
@@ -109,7 +113,9 @@ class Run:
         Raises:
             UpstreamError: no attempt answered.
         """
-        answer = (await self._drive()).answer
+        await self._drive(Started())
+        assert self._answering is not None
+        answer = self._answering.answer
         assert answer is not None
         self._usage = answer.data.get("usage")
         self._note_end(answer)
@@ -118,17 +124,19 @@ class Run:
 
     # --- a stream
 
+    @property
+    def may_hold(self) -> bool:
+        """Whether ``open`` may last as long as the whole answer."""
+        groups = self._chain.route.groups
+        return self._chain.stream and any(group.on_break is OnBreak.BUFFER for group in groups)
+
     async def open(self) -> None:
-        """Run to the first content, or to the end of a stream that has none.
+        """Run to the first content, or to the end of a stream that has none or is held back.
 
         Raises:
             UpstreamError: no attempt got that far.
         """
-        call = await self._drive()
-        if call.end is not None:
-            for chunk in call.held:
-                self._seen(chunk)
-            self._note_end(call.end)
+        await self._drive(Started())
 
     async def next_chunk(self) -> Chunk | None:
         """The next chunk; None after the last.
@@ -136,9 +144,22 @@ class Run:
         Raises:
             StreamInterrupted: the stream broke.
         """
+        while (item := await self._next_item()) is not None:
+            if isinstance(item, StreamEnd):
+                await self._end_well(item)
+                return None
+            taken = self._taken(item) if isinstance(item, Chunk) else item
+            if isinstance(taken, Failure):
+                await self._break(taken)
+            elif taken is not None:
+                return taken
+        return None
+
+    async def _next_item(self) -> StreamItem | None:
+        """What comes next of the stream; None after its end, and when it was closed."""
         call = self._answering
         if call is not None and call.held:
-            return self._seen(call.held.popleft())
+            return call.held.popleft()
         if call is None or call.end is not None or self._is_over():
             await self._release()
             self._tell("ok")
@@ -148,23 +169,33 @@ class Run:
         except BaseException as exc:
             await self._stop(_outcome(exc))
             raise
-        if self._is_over():  # Closed meanwhile, by another task.
-            return None
-        if isinstance(item, Chunk):
-            return self._seen(item)
-        number = call.send.attempt
-        if isinstance(item, Failure):
-            await self._release()
-            self._step(Ended(number, item))
-            error = self._interrupted(item)
-            self._tell(error.code)
-            raise error
-        call.end = item
-        self._step(Ended(number, None, total_tokens(self._usage)))
-        self._note_end(item)
+        return None if self._is_over() else item  # Closed meanwhile, by another task.
+
+    async def _end_well(self, end: StreamEnd) -> None:
+        call = self._answering
+        assert call is not None
+        call.end = end
+        self._step(Ended(call.send.attempt, None, total_tokens(self._usage)))
+        self._note_end(end)
         self._tell("ok")
         await call.drain()
-        return None
+
+    async def _break(self, failure: Failure) -> None:
+        """Let another attempt go on with the stream.
+
+        Raises:
+            StreamInterrupted: none may.
+        """
+        call = self._answering
+        assert call is not None
+        await call.release()
+        if self._is_over():  # It had ended well, but is not what it should have been.
+            error = self._interrupted(failure)
+            self._tell(error.code)
+            raise error
+        self._usage = None  # What this attempt has stated is not of the next.
+        resumable = self._delivery is not None and self._delivery.resumable
+        await self._drive(Ended(call.send.attempt, failure, resumable=resumable))
 
     async def aclose(self) -> None:
         """Stop the request if it runs, and give back what it holds."""
@@ -187,27 +218,31 @@ class Run:
         """Hold *task* until it is done, with the connections that it will close."""
         self._connections.keep(task)
 
-    def _seen(self, chunk: Chunk) -> Chunk:
-        usage = chunk.data.get("usage")
+    def _taken(self, chunk: Chunk) -> Chunk | Failure | None:
+        """What the caller gets of *chunk*: None for nothing, a Failure when it is not what it must be."""
+        taken = chunk if self._delivery is None else self._delivery.take(chunk)
+        usage = taken.data.get("usage") if isinstance(taken, Chunk) else None
         if isinstance(usage, dict):  # Upstreams send what they like.
             self._usage = usage
-        return chunk
+        return taken
 
     # --- performing the core's actions
 
-    async def _drive(self) -> UpstreamCall:
-        """Perform actions until the request is answered or committed; the call that did it.
+    async def _drive(self, event: Event) -> None:
+        """Tell the core *event*, and perform actions until another call answers, or the request is closed.
 
         Raises:
             UpstreamError: the core gave up.
         """
+        before = self._answering
         try:
-            await self._perform(self._step(Started()))
-            while self._answering is None:
+            await self._perform(self._step(event))
+            while self._answering is before:
                 event = await self._flight.next()
+                if self._is_over():  # Closed meanwhile, by another task.
+                    break
                 if isinstance(event, FirstContent):
-                    self._first_content_s = self._clock() - self._chain.started
-                    self._answering = self._calls[event.attempt]
+                    self._commit(self._calls[event.attempt])
                 await self._perform(self._step(event))
         except RouterError as error:
             await self._release()
@@ -218,7 +253,19 @@ class Run:
             raise
         await self._flight.land()
         self._note_attempts()
-        return self._answering
+        call = self._answering
+        if call is not None and call.end is not None:
+            if call.held.content:
+                self._first_content_s = self._clock() - self._chain.started
+            if self._delivery is None:
+                self._usage = call.held.usage
+            self._note_end(call.end)
+
+    def _commit(self, call: UpstreamCall) -> None:
+        self._answering = call
+        if self._first_content_s is None:
+            self._first_content_s = self._clock() - self._chain.started
+            self._delivery = delivery_of(self._request, call.send)
 
     def _step(self, event: Event) -> tuple[Action, ...]:
         return self._seat.step(event)
@@ -232,8 +279,9 @@ class Run:
         for action in actions:
             match action:
                 case Send():
+                    request = self._request if self._delivery is None else self._delivery.again(self._request)
                     adapters = self._engine.rotation[action.credential]
-                    call = UpstreamCall(action, self._request, adapters, self._connections, self._clock)
+                    call = UpstreamCall(action, request, adapters, self._connections, self._clock)
                     self._calls[action.attempt] = call
                     self._flight.launch(call)
                 case Cancel():
@@ -249,7 +297,7 @@ class Run:
                     self._answering = self._calls[action.attempt]
                 case GiveUp():
                     self._note_attempts()
-                    raise self._failed(action)
+                    raise self._failed(action) if self._first_content_s is None else self._interrupted()
                 case _:
                     assert_never(action)
 
@@ -269,7 +317,8 @@ class Run:
     def _note_end(self, end: Completion | StreamEnd) -> None:
         self._note_attempts()
         routing = self.routing
-        routing.cost = self._cost(end.cost)
+        continued = self._delivery is not None and self._delivery.continued
+        routing.cost = None if continued else self._cost(end.cost)
         routing.suspect = end.suspect
         routing.finish_reason = "assumed" if end.assumed_finish else None
         if isinstance(end, StreamEnd):
@@ -307,8 +356,12 @@ class Run:
             retry_after=min(hints, default=None),
         )
 
-    def _interrupted(self, failure: Failure) -> StreamInterrupted:
-        self._note_attempts()
+    def _interrupted(self, failure: Failure | None = None) -> StreamInterrupted:
+        """The error for a stream that broke; *failure* None: as its attempt failed."""
+        assert self._answering is not None
+        if failure is None:
+            failure = self._chain.attempts[self._answering.send.attempt - 1].failure
+        assert failure is not None
         return StreamInterrupted(
             f"the stream from {self.routing.target} broke after content was delivered: {failure.kind.value}",
             attempts=self.routing.attempts,

@@ -39,6 +39,11 @@ def lacks(target: TargetConfig) -> frozenset[Capability]:
     return frozenset(item for item in Capability if getattr(target.supports, item.value) is False)
 
 
+def prefill(target: TargetConfig) -> bool:
+    """Whether the target's config declares that it goes on with a trailing message of the assistant."""
+    return target.supports is not None and target.supports.prefill is True
+
+
 def price(target: TargetConfig) -> Price | None:
     """What the target is declared to cost; None: not declared."""
     written = target.price

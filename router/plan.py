@@ -30,6 +30,7 @@ from router.core.failure import FallbackList
 from router.core.merge import combine
 from router.core.rooms import limits_of
 from router.core.select import Strategy
+from router.core.streams import OnBreak
 from router.core.table import (
     LEVELS,
     Group,
@@ -51,12 +52,14 @@ from router.inherited import (
     lacks,
     limits,
     lowered,
+    prefill,
     price,
     retries,
     tags,
     whole,
 )
 from router.layers import Layer, Locate, ParamLayers, nested, setting, written_at
+from router.preconditions import check_on_break
 
 _FIRST_CHUNK_S = {"bytez": 300.0}  # A cold start may take minutes.
 
@@ -126,6 +129,7 @@ class _Compiler:
         for name, model in models.items():
             self._groups[name] = self._group(name, model)
             self._check_tags(self._groups[name])
+            check_on_break(self._groups[name], self._layers(name, model), self._locate, self.diagnostics)
             self._aliases.update(dict.fromkeys(model.aliases or (), name))
         patterns = sorted((name for name in models if "*" in name), key=lambda name: (-len(name), name))
         routes = {name: self._route(name, providers) for name in models}
@@ -197,6 +201,7 @@ class _Compiler:
             first_chunk_s=setting(streams, "first_chunk_timeout", None),
             idle_s=setting(streams, "idle_timeout", 60.0) or None,
             stream_timeout_s=setting(streams, "timeout", None) or None,
+            on_break=OnBreak(setting(streams, "on_break", "fail")),
             ejection=ejection(policies),
             hedge=hedge(policies),
             strategy=Strategy(model.strategy or "weighted"),
@@ -236,6 +241,8 @@ class _Compiler:
             ),
             price=price(item),
             limits=limits(item),
+            prefill=prefill(item),
+            deterministic=item.deterministic is True,
         )
 
     def _check_tags(self, group: Group) -> None:

@@ -141,7 +141,13 @@ class Decoder(Protocol):
 
 
 class Adapter(Protocol):
-    """One wire, for one provider."""
+    """One wire, for one provider.
+
+    Attributes:
+        streams_tell: whether a stream of this wire can say that its answer failed half-way.
+    """
+
+    streams_tell: bool
 
     def carries(self, param: str, value: object) -> bool:
         """Whether this wire can carry the canonical *param* with this *value*."""

@@ -43,6 +43,8 @@ class BytezAdapter:
         wall: seconds since 1970, for ``created`` and to read dates.
     """
 
+    streams_tell = False
+
     def __init__(self, upstream: Upstream, wall: Callable[[], float] = time.time) -> None:
         self._root = upstream.base_url.rstrip("/").removesuffix(_ROOT) + _ROOT
         self._upstream = upstream

@@ -42,6 +42,8 @@ class OpenAIAdapter:
         wall: seconds since 1970, to read dates and for a ``created`` that is missing.
     """
 
+    streams_tell = True
+
     def __init__(self, upstream: Upstream, wall: Callable[[], float] = time.time) -> None:
         self._url = upstream.base_url.rstrip("/") + "/chat/completions"
         self._passthrough = upstream.passthrough

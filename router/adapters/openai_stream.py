@@ -20,7 +20,8 @@ from router.adapters.openai_reply import (
     is_payload,
     mended_completion,
 )
-from router.adapters.shapes import CHUNK, COMPLETION, delta_choice, envelope, json_object
+from router.adapters.replay import replay, usage_asked
+from router.adapters.shapes import CHUNK, COMPLETION, envelope, json_object
 from router.core.classify import classify
 from router.core.failure import Failure
 
@@ -49,6 +50,7 @@ class OpenAIDecoder:
         self._headers = headers
         self._wall = wall
         self._fill = envelope(CHUNK, call.model, wall())  # For chunks that leave something out.
+        self._usage_apart = usage_asked(call.params)
         self._events = sse.Parser()
         self._json: list[bytes] | None = None  # Pieces of a reply that is JSON, not SSE.
         self._json_bytes = 0
@@ -171,7 +173,9 @@ class OpenAIDecoder:
         for choice in whole["choices"]:
             self._note(choice)
         end = self._end()
-        return [end] if isinstance(end, Failure) else [*_chunks_of(whole), end]
+        if isinstance(end, Failure):
+            return [end]
+        return [*replay(whole, usage_apart=self._usage_apart), end]
 
 
 def _mended_choice(choice: Any, position: int) -> dict[str, Any] | None:
@@ -204,24 +208,3 @@ def _is_whole(raw: bytes) -> bool:
     except orjson.JSONDecodeError:
         return False
     return True
-
-
-def _chunks_of(whole: dict[str, Any]) -> list[Chunk]:
-    """A whole completion as two chunks: what was said, and how it ended."""
-    around = {name: value for name, value in whole.items() if name not in ("choices", "usage")}
-    around["object"] = CHUNK
-    said, ended = [], []
-    for choice in whole["choices"]:
-        delta = dict(choice["message"])
-        if delta.get("tool_calls"):
-            delta["tool_calls"] = [
-                {"index": index, **call} if isinstance(call, dict) else call
-                for index, call in enumerate(delta["tool_calls"])
-            ]
-        said.append(delta_choice(delta, index=choice["index"]))
-        ended.append(delta_choice({}, choice["finish_reason"], choice["index"]))
-    commits = any(has_content(choice["delta"]) for choice in said)
-    last = {**around, "choices": ended}
-    if whole.get("usage") is not None:
-        last["usage"] = whole["usage"]
-    return [Chunk({**around, "choices": said}, commits=commits), Chunk(last)]

@@ -203,6 +203,18 @@ CODES: dict[str, Code] = {
         "Give the tags to a target, its group or its provider, or require fewer.",
         severity="warning",
     ),
+    "no-prefill": Code(
+        "No target of a group can go on with a broken stream",
+        "`on_break: continue` gives the text so far to another attempt; only a target that declares "
+        "`supports: {prefill: true}` goes on from there. With none every break would be an error anyway.",
+        "Declare it of a target that continues an assistant's last message, or choose another `on_break`.",
+    ),
+    "no-deterministic": Code(
+        "No target of a group repeats its answers",
+        "`on_break: splice` needs a second answer that begins with the text of the first; only a target that "
+        "declares `deterministic: true` is asked for one. With none every break would be an error anyway.",
+        "Declare it of a target that gives the same answer every time, or choose another `on_break`.",
+    ),
     "reserved-param": Code(
         "A param's name is reserved",
         "It steers the router or the connection, not the model, or is part of every request.",

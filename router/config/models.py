@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     PrivateAttr,
     SerializerFunctionWrapHandler,
+    StrictBool,
     StrictStr,
     model_serializer,
     model_validator,
@@ -105,6 +106,12 @@ class TargetConfig(ParamSettings):
         "Capabilities",
         "What it can do; a request that needs what is declared `false` goes elsewhere.",
         examples=[{"tools": False, "vision": False}],
+    )
+    deterministic: StrictBool | None = optional(
+        "Deterministic",
+        "Whether it answers the same request with the same text every time. For `on_break: splice`.",
+        default=False,
+        examples=[True],
     )
     tags: Tags | None = optional(
         "Tags", "Its tags, beside those of its group and its provider.", examples=[["eu"]]

@@ -216,7 +216,7 @@ class HedgeConfig(Switchable):
 
 
 class StreamConfig(Settings):
-    """Timeouts of a streamed reply."""
+    """Timeouts of a streamed reply, and what becomes of one that breaks."""
 
     first_chunk_timeout: Duration | None = optional(
         "First chunk",
@@ -234,6 +234,15 @@ class StreamConfig(Settings):
         "Whole stream",
         "The longest a whole stream may last, from the request's start; built in, and `false`: no limit.",
         examples=["10m"],
+    )
+    on_break: Literal["fail", "buffer", "continue", "splice"] | None = optional(
+        "Broken streams",
+        "What becomes of a stream that breaks after content was delivered: it ends with an error; it is held "
+        "back until its end (up to 8MiB), so that another attempt can answer in its place; another attempt "
+        "goes on from the text so far (targets with `supports: {prefill: true}`); another attempt repeats "
+        "the text so far, which is swallowed (targets with `deterministic: true`).",
+        default="fail",
+        examples=["buffer"],
     )
 
 
@@ -265,7 +274,9 @@ class PolicySettings(ParamSettings):
         examples=["30s"],
     )
     stream: StreamConfig | None = optional(
-        "Streams", "Timeouts of streamed replies.", examples=[{"first_chunk_timeout": "20s"}]
+        "Streams",
+        "Timeouts of streamed replies, and what becomes of those that break.",
+        examples=[{"first_chunk_timeout": "20s", "on_break": "buffer"}],
     )
     ejection: EjectionConfig | None = optional(
         "Ejection",

@@ -64,7 +64,7 @@ _Price = Annotated[float, Field(ge=0, le=MAX_PRICE, allow_inf_nan=False)]
 
 
 class SupportsConfig(Settings):
-    """What a target can do. What is not declared it can, as far as its wire can carry it."""
+    """What a target can do. What is not declared it can, as far as its wire can, but for `prefill`."""
 
     tools: StrictBool | None = optional("Tools", "Tool calls (`tools`, `functions`).", examples=[False])
     json_object: StrictBool | None = optional(
@@ -84,6 +84,13 @@ class SupportsConfig(Settings):
     )
     video: StrictBool | None = optional("Films", "Films in messages.", examples=[False])
     streaming: StrictBool | None = optional("Streams", "Replies piece by piece.", examples=[False])
+    prefill: StrictBool | None = optional(
+        "Prefill",
+        "Going on with the text of a last message of the assistant; counts only where it is `true`. For "
+        "`on_break: continue`.",
+        default=False,
+        examples=[True],
+    )
 
 
 class PriceConfig(Settings):

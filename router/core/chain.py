@@ -7,7 +7,7 @@ do the simulator and the tests.
 
 Invariants (each a test in tests/core):
 * no target of a group is used twice while an eligible, ready, untried one of that group is left;
-* after the first content no further attempt starts;
+* after the first content no further attempt starts, unless its stream broke and ``on_break`` says so;
 * every attempt and every wait ends by the deadline, and no attempt starts within its last 50 ms;
 * of several attempts in flight at once (``core.hedge``) one delivers, and the others are cancelled;
 * an ejected target is asked only as its one trial, or as one panic attempt when nothing is ready.
@@ -80,12 +80,12 @@ def _next(m: Moment, event: Event) -> tuple[Action, ...]:
         case Started():
             return _start(m)
         case Ended():
-            attempt = _in_flight(chain, event.attempt, Phase.OPEN, Phase.COMMITTED)
+            attempt = _in_flight(chain, event.attempt, Phase.OPEN, Phase.COMMITTED, Phase.BROKEN)
             return _end(m, attempt, event)
         case FirstContent():
             if not chain.stream:
                 raise IllegalEvent("FirstContent of a request that is not streamed")
-            attempt = _in_flight(chain, event.attempt, Phase.OPEN)
+            attempt = _in_flight(chain, event.attempt, Phase.OPEN, Phase.BROKEN)
             learn_first_content(m, attempt)
             chain.phase = Phase.COMMITTED
             return withdraw(m, attempt)
@@ -105,6 +105,7 @@ def _start(m: Moment) -> tuple[Action, ...]:
         raise IllegalEvent(f"Started in phase {chain.phase.value}")
     chain.phase = Phase.OPEN
     chain.visited.append(0)
+    chain.patience_s = chain.deadline - chain.started
     m.shared.requests += 1
     chain.serial = m.shared.requests
     m.shared.budget(chain.route.asked).request(m.now)
@@ -121,7 +122,10 @@ def _end(m: Moment, attempt: Attempt, event: Ended) -> tuple[Action, ...]:
         return settled(m, (*withdraw(m, attempt), Finish(attempt.number)))
     learn_failure(m, attempt, failure)
     if chain.phase is Phase.COMMITTED:
-        return settled(m, give_up(chain))
+        if not event.resumable:
+            return settled(m, give_up(chain))
+        chain.phase = Phase.BROKEN  # From here on only targets that can go on are asked, if there are any.
+        chain.deadline = m.now + chain.patience_s
     return settled(m, go_on(m, RULES[failure.kind]))
 
 

@@ -25,16 +25,18 @@ class Ended:
     Attributes:
         outcome: None when it answered.
         tokens: what it took, as its upstream stated; None: unknown.
+        resumable: of a stream that broke: whether another attempt could go on from what was delivered.
     """
 
     attempt: int
     outcome: Failure | None
     tokens: int | None = None
+    resumable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FirstContent:
-    """A streamed attempt's first content reached the caller: the chain is committed to it."""
+    """A streamed attempt's first content is there for the caller: the chain is committed to it."""
 
     attempt: int
 
@@ -71,10 +73,12 @@ class Send:
     Attributes:
         attempt: its number, from 1.
         group, target: indexes into the route's groups and that group's targets.
-        until: when it must have answered; for a stream, given its first content.
+        until: when it must have answered; for a stream that is given on as it comes, its first content.
         idle_s: longest silence inside a stream after its first content; None: no limit.
         ends_at: when a stream must have ended; None: no limit.
         credential: which of the provider's it uses, an index.
+        hold: whether a stream is held back until its end, as far as memory allows.
+        content_by: when the first content of a stream that is held back must have come.
     """
 
     attempt: int
@@ -84,6 +88,8 @@ class Send:
     idle_s: float | None = None
     ends_at: float | None = None
     credential: int = 0
+    hold: bool = False
+    content_by: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

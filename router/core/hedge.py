@@ -35,7 +35,7 @@ def armed(m: Moment, actions: tuple[Action, ...]) -> tuple[Action, ...]:
     if not isinstance(sent, Send):
         return actions
     after_s = _after_s(m)
-    if after_s is None or not _candidates(m):
+    if m.chain.phase is not Phase.OPEN or after_s is None or not _candidates(m):
         return actions
     chain, at = m.chain, m.now + after_s
     if at >= sent.until or left_s(chain, chain.group, at) < MIN_ATTEMPT_S:

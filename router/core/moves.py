@@ -16,7 +16,7 @@ from router.core.keys import OPEN, unused
 from router.core.ready import Moment, affordable, allowed_targets, ready_from, status
 from router.core.select import choose
 from router.core.sending import may_retry, send
-from router.core.state import Attempt, Chain, Pending
+from router.core.state import Attempt, Chain, Pending, Phase
 from router.core.timing import MIN_ATTEMPT_S, left_s
 from router.core.waiting import has_room, may_start, stop_waiting, wait_for_room
 
@@ -39,6 +39,8 @@ def advance(m: Moment, rule: Rule | None) -> tuple[Action, ...]:
         if move is not None:
             return (move,)
     fallback = chain.first_list if rule is None else rule.fallback
+    if chain.phase is Phase.BROKEN:
+        fallback = None  # Another model would go on with a text that it did not begin.
     if fallback is not None:
         move = _next_group(m, fallback)
         if move is not None:

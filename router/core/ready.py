@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from router.core.failure import Other
 from router.core.health import Status
 from router.core.keys import healths, worst
+from router.core.state import Phase
+from router.core.streams import takes_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,12 +61,15 @@ def able_targets(chain: Chain, group: int, but: str = "") -> list[int]:
     """The targets of *group*, other than the id *but*, that may still be asked, tried or not.
 
     Left out: those that cannot carry it, those whose credentials were refused, those (in any group)
-    that failed in a way that is never asked again, and windows known to be too small.
+    that failed in a way that is never asked again, windows known to be too small, and, once a stream
+    broke, those that cannot go on with it.
     """
+    broken, tried = chain.phase is Phase.BROKEN, chain.route.groups[group]
     return [
         index
-        for index, target in enumerate(chain.route.groups[group].targets)
+        for index, target in enumerate(tried.targets)
         if chain.eligible[group][index]
+        and not (broken and not takes_up(tried, target))
         and target.id not in chain.spent
         and target.id != but
         and target.provider not in chain.barred

@@ -9,8 +9,8 @@ from router.core.failure import FailureClass, FallbackList
 from router.core.health import Status
 from router.core.keys import OPEN
 from router.core.ready import able_targets, needs_token, status
-from router.core.state import Attempt
-from router.core.timing import ends_at, until
+from router.core.state import Attempt, Phase
+from router.core.timing import content_by, ends_at, holds, until
 from router.core.waiting import claim
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def send(m: Moment, index: int, *, wait_s: float = 0.0, hedge: bool = False) -> 
         idle_s=group.idle_s if chain.stream else None,
         ends_at=ends_at(chain, chain.group),
         credential=credential,
+        hold=holds(chain),
+        content_by=content_by(chain, target, m.now),
     )
 
 
@@ -70,7 +72,7 @@ def _has_alternative(m: Moment) -> bool:
         tried = {attempt.target for attempt in chain.in_group()}
         if _any_ready(m, chain.group, silent, tried):
             return True
-    return any(
+    return chain.phase is not Phase.BROKEN and any(
         index not in chain.visited and _any_ready(m, index, silent, set())
         for index in chain.route.lists.get(FallbackList.ON_ERROR, ())
     )

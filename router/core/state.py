@@ -29,11 +29,12 @@ MAX_WILD = 1_000
 
 
 class Phase(Enum):
-    """Where a request stands."""
+    """Where a request stands. BROKEN: its stream broke after content, and another attempt is to go on."""
 
     NEW = "new"
     OPEN = "open"
     COMMITTED = "committed"
+    BROKEN = "broken"
     DONE = "done"
 
 
@@ -90,11 +91,13 @@ class Chain:
         route: the groups it may go through.
         eligible: for each group and target, whether it can carry the request at all.
         started: when the request began, on the driver's monotonic clock.
-        deadline: when it must have answered (a stream: given its first content).
+        deadline: when it must have answered (a stream: given its first content; one that broke: its
+            next content).
         stream: whether a stream was asked for.
         keys: for each group the digest that its affinity goes by, b"": none; empty: none in any group.
         tokens: for each group and target what an attempt is charged with; empty: nothing counts tokens.
         first_list: where to go on when no target of the asked group may be asked at all.
+        patience_s: seconds from its start to its deadline; each break of its stream starts them anew.
         serial: its number among the requests of ``Shared``, from 1; 0 before it has begun.
         group: index of the group being tried.
         attempts: all so far, in order.
@@ -120,6 +123,7 @@ class Chain:
     tokens: tuple[tuple[int, ...], ...] = ()
     first_list: FallbackList = FallbackList.ON_ERROR
     phase: Phase = Phase.NEW
+    patience_s: float = 0.0
     serial: int = 0
     group: int = 0
     attempts: list[Attempt] = field(default_factory=list)

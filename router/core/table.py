@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from router.core.health import Ejection
 from router.core.select import Strategy
+from router.core.streams import OnBreak
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,6 +113,8 @@ class Target:
         price: as declared; None: not declared.
         limits: what may be asked of it; None: anything.
         written: its id in the config, when that has a ``*``; "": ``id``.
+        prefill: declared to go on with a trailing message of the assistant.
+        deterministic: declared to answer the same request with the same text.
     """
 
     id: str
@@ -129,6 +132,8 @@ class Target:
     price: Price | None = None
     limits: Limits | None = None
     written: str = ""
+    prefill: bool = False
+    deterministic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +167,7 @@ class Group:
         first_chunk_s: up to a stream's first content; None: the target's built-in.
         idle_s: longest silence inside a stream after its first content; None: no limit.
         stream_timeout_s: a whole stream from the request's start; None: no limit.
+        on_break: what becomes of a stream that breaks.
         ejection: when its targets are set aside for failing; None: never.
         hedge: when another attempt starts beside one that has not answered; None: never.
         strategy: how targets of one tier share the requests.
@@ -181,6 +187,7 @@ class Group:
     first_chunk_s: float | None = None
     idle_s: float | None = 60.0
     stream_timeout_s: float | None = None
+    on_break: OnBreak = OnBreak.FAIL
     ejection: Ejection | None = field(default_factory=Ejection)
     hedge: Hedge | None = None
     strategy: Strategy = Strategy.WEIGHTED

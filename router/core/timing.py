@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from router.core.streams import OnBreak
+
 if TYPE_CHECKING:
     from router.core.state import Chain
     from router.core.table import Target
 
 MIN_ATTEMPT_S = 0.05
 """No attempt starts with less time left."""
+
+
+def holds(chain: Chain) -> bool:
+    """Whether a stream of the group being tried is held back until its end."""
+    return chain.stream and chain.current().on_break is OnBreak.BUFFER
+
+
+def content_by(chain: Chain, target: Target, now: float) -> float | None:
+    """When the first content of a stream that is held back must have come; None: it is not held back."""
+    if not holds(chain):
+        return None
+    first_chunk_s = chain.current().first_chunk_s
+    return now + (target.first_chunk_s if first_chunk_s is None else first_chunk_s)
 
 
 def ends_at(chain: Chain, group: int) -> float | None:
@@ -36,12 +51,10 @@ def until(chain: Chain, target: Target, now: float, *, alternative: bool) -> flo
     if alternative and half_s >= MIN_ATTEMPT_S:
         built_in = now + half_s
     end = built_in if group.attempt_timeout_s is None else now + group.attempt_timeout_s
-    if chain.stream:
+    if chain.stream and not holds(chain):
         if group.first_chunk_s is not None:
             end = min(end, now + group.first_chunk_s)
         else:
             end = min(end, built_in, now + target.first_chunk_s)
-        stream_end = ends_at(chain, chain.group)
-        if stream_end is not None:
-            end = min(end, stream_end)
-    return min(end, chain.deadline)
+    stream_end = ends_at(chain, chain.group)
+    return min(end, chain.deadline if stream_end is None else min(chain.deadline, stream_end))

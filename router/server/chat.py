@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -30,6 +31,7 @@ _STREAM_HEADERS = (
     ("x-accel-buffering", "no"),  # nginx would hold events back.
 )
 _DONE = b"data: [DONE]\n\n"
+_KEEP_ALIVE = b": keep-alive\n\n"  # A comment of SSE, which every client passes over.
 
 
 class Chat:
@@ -67,11 +69,9 @@ class Chat:
             await exchange.reply(200, orjson.dumps(answer.data) if answer.raw is None else answer.raw)
 
     async def _send_stream(self, exchange: Exchange, run: Run) -> None:
-        """Send a stream; its head goes out only when it is open, so what fails before has its own status."""
+        """Send a stream; what fails before its head has gone out is answered with a status of its own."""
         async with ClientWatch(exchange.receive):
             try:
-                await run.open()
-                await exchange.start(200, _STREAM_HEADERS)
                 await exchange.end(await self._send_chunks(exchange, run))
             finally:
                 await run.aclose()
@@ -79,16 +79,42 @@ class Chat:
     async def _send_chunks(self, exchange: Exchange, run: Run) -> bytes:
         """Send every chunk; the event that ends the stream, which is either ``[DONE]`` or an error."""
         try:
+            await (self._open_held(exchange, run) if run.may_hold else run.open())
+            if not exchange.started:
+                await exchange.start(200, _STREAM_HEADERS)
             while (chunk := await run.next_chunk()) is not None:
                 await exchange.write(_event(chunk))
         except ClientGone:
             raise
         except RouterError as error:
+            if not exchange.started:
+                raise
             return _error_event(error, exchange.request_id)
-        except Exception as error:  # noqa: BLE001 - the server's edge: a bug must not look like a good end
+        except Exception as error:
+            if not exchange.started:
+                raise
+            # The server's edge: a bug must not look like a good end.
             self._log.request_crashed(exchange, error)
             return _error_event(error, exchange.request_id)
         return _DONE
+
+    async def _open_held(self, exchange: Exchange, run: Run) -> None:
+        """Open a stream that may be held back until its end; comments show that the gateway is there.
+
+        Raises:
+            UpstreamError: no attempt answered.
+            ClientGone: the client does not read.
+        """
+        opening = asyncio.ensure_future(run.open())
+        try:
+            while not (await asyncio.wait([opening], timeout=self._settings.keep_alive_s))[0]:
+                if not exchange.started:
+                    await exchange.start(200, _STREAM_HEADERS, decided=False)
+                await exchange.write(_KEEP_ALIVE)
+            opening.result()
+        finally:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
 
 
 def _stream(value: object) -> bool:

@@ -73,10 +73,14 @@ class Exchange:
         await self.start(status, [*length, *headers])
         await self.end(b"" if self.method == "HEAD" else body)
 
-    async def start(self, status: int, headers: Headers) -> None:
-        """Send the head of an answer; ``write`` and ``end`` follow."""
+    async def start(self, status: int, headers: Headers, *, decided: bool = True) -> None:
+        """Send the head of an answer; ``write`` and ``end`` follow.
+
+        *decided* False: which target answers is still open, and the head says nothing of it.
+        """
         self.started = True
-        pairs = [*headers, ("x-request-id", self.request_id), *_routing_headers(self.routing)]
+        routing = _routing_headers(self.routing, decided=decided)
+        pairs = [*headers, ("x-request-id", self.request_id), *routing]
         await self._bounded(
             {
                 "type": "http.response.start",
@@ -108,15 +112,13 @@ class Exchange:
             raise ClientGone from None
 
 
-def _routing_headers(routing: Routing | None) -> list[tuple[str, str]]:
+def _routing_headers(routing: Routing | None, *, decided: bool) -> list[tuple[str, str]]:
     if routing is None:
         return []
-    headers = [
-        ("x-router-attempts", str(len(routing.attempts))),
-        ("x-router-cache", routing.cache),
-        ("x-router-plan", routing.plan),
-    ]
-    if routing.target is not None:
+    headers = [("x-router-cache", routing.cache), ("x-router-plan", routing.plan)]
+    if decided:
+        headers.append(("x-router-attempts", str(len(routing.attempts))))
+    if decided and routing.target is not None:
         headers.append(("x-router-target", header_safe(routing.target)))
     return headers
 

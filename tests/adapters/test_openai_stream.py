@@ -251,12 +251,13 @@ WHOLE: dict[str, Any] = {
 def test_json_instead_of_events() -> None:
     """A whole completion in place of a stream is told as chunks."""
     items = both_ways(b" \n" + orjson.dumps(WHOLE))
-    said, ended, end = items
+    role, said, ended, end = items
+    assert isinstance(role, Chunk)
     assert isinstance(said, Chunk)
     assert isinstance(ended, Chunk)
     assert said.commits
+    assert ChatCompletionChunk.of(role.data).choices[0].delta == {"role": "assistant", "content": ""}
     assert ChatCompletionChunk.of(said.data).choices[0].delta == {
-        "role": "assistant",
         "content": "London",
         "tool_calls": [{"index": 0, "id": "a"}, "odd"],
     }
@@ -284,7 +285,7 @@ def test_json_that_is_no_completion(body: Any, kind: str) -> None:
 
 def test_json_without_usage() -> None:
     """No usage is made up for a whole completion told as chunks."""
-    ended = decode(orjson.dumps({"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}))[1]
+    ended = decode(orjson.dumps({"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}))[2]
     assert isinstance(ended, Chunk)
     assert "usage" not in ended.data
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from router.core.delays import LEAST, Hedge
 from router.core.failure import Failure, FailureClass, FallbackList
+from router.core.streams import OnBreak
 from router.core.table import Group, Retries
 from tests.core.world import TABLE, Reply, World, group, target, world
 
@@ -69,11 +70,29 @@ def _groups(draw: st.DrawFn, hedges: st.SearchStrategy[Hedge | None]) -> Group:
     )
 
 
+_DECLARED = st.sampled_from([True, True, True, False])
+_POLICIES = st.sampled_from([*OnBreak, OnBreak.CONTINUE, OnBreak.SPLICE])
+
+
+@st.composite
+def _breaking(draw: st.DrawFn, one: Group) -> Group:
+    """*one* with a stream policy, and targets that declare what they can."""
+    targets = [replace(item, prefill=draw(_DECLARED), deterministic=draw(_DECLARED)) for item in one.targets]
+    return replace(one, targets=tuple(targets), on_break=draw(_POLICIES))
+
+
 @st.composite
 def worlds(
-    draw: st.DrawFn, *, streams: bool = False, hedges: st.SearchStrategy[Hedge | None] = HEDGES
+    draw: st.DrawFn,
+    *,
+    streams: bool = False,
+    policies: bool = False,
+    hedges: st.SearchStrategy[Hedge | None] = HEDGES,
 ) -> World:
+    """A request of random groups; with *policies* each group has its own for streams that break."""
     made = draw(st.lists(_groups(hedges), min_size=1, max_size=4))
+    if policies:
+        made = [draw(_breaking(one)) for one in made]
     groups = [replace(one, name=f"g{index}") for index, one in enumerate(made)]
     others = list(range(1, len(groups)))
     order = draw(st.permutations(others))
@@ -104,7 +123,11 @@ _FAILURES = st.builds(
 )
 _CONTENT = st.sampled_from([None, None, None, None, 0.0, 0.3, 9.0, 400.0])
 _BROKEN = st.builds(
-    Reply, failure=_FAILURES, after_s=st.sampled_from([*QUICK * 2, 9.0, 400.0]), content_s=_CONTENT
+    Reply,
+    failure=_FAILURES,
+    after_s=st.sampled_from([*QUICK * 2, 9.0, 400.0]),
+    content_s=_CONTENT,
+    resumable=st.sampled_from([True, True, True, False]),
 )
 _LAST = st.builds(
     Reply, failure=st.none() | _FAILURES, after_s=st.sampled_from([*QUICK, 9.0, 400.0]), content_s=_CONTENT
@@ -121,6 +144,14 @@ SLOW = st.lists(
 )
 """Upstreams that take their time to fail."""
 SCRIPTS = st.tuples(st.lists(_BROKEN, min_size=1, max_size=8), _LAST).map(lambda pair: [*pair[0], pair[1]])
+
+SPEAKING = SCRIPTS.map(
+    lambda script: [
+        replace(reply, content_s=0.0 if number % 2 == 0 else reply.content_s)
+        for number, reply in enumerate(script)
+    ]
+)
+"""Scripts whose streams give content, every other one at once."""
 
 
 def play(one: World, script: Sequence[Reply], *, cancel_after: int | None = None) -> None:

@@ -98,12 +98,14 @@ class Reply:
         after_s: when it ends, seconds after it began.
         content_s: when a stream's first content comes; None: never before the end.
         tokens: what the upstream says it took; None: it does not say.
+        resumable: whether another attempt could go on with its stream when that breaks.
     """
 
     failure: Failure | None = None
     after_s: float = 1.0
     content_s: float | None = None
     tokens: int | None = None
+    resumable: bool = True
 
 
 def busy(name: str = "asked", requests: int = 100) -> Shared:
@@ -291,13 +293,14 @@ class World:
         """What the attempt of *send*, which is in flight, comes to next, and when."""
         began = self.chain.attempts[send.attempt - 1].started
         committed = self.chain.phase is Phase.COMMITTED
-        content_s = reply.content_s if self.chain.stream and not committed else None
+        given_on = self.chain.stream and not committed and not send.hold
+        content_s = reply.content_s if given_on else None
         if content_s is not None and began + content_s <= send.until:
             return began + content_s, FirstContent(send.attempt)
         end, limit = began + reply.after_s, send.ends_at if committed else send.until
         if limit is not None and end > limit:
-            return limit, Ended(send.attempt, Failure(kind=FailureClass.TIMEOUT))
-        return max(end, self.now), Ended(send.attempt, reply.failure, reply.tokens)
+            return limit, Ended(send.attempt, Failure(kind=FailureClass.TIMEOUT), resumable=reply.resumable)
+        return max(end, self.now), Ended(send.attempt, reply.failure, reply.tokens, reply.resumable)
 
     def is_over(self) -> bool:
         """Whether the request has ended."""

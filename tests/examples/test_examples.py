@@ -15,6 +15,7 @@ from tests.examples.readme import EXAMPLES, blocks, run, run_readme, serving
 if TYPE_CHECKING:
     from router.emulator.serve import EmulatorServer
 
+TIDES = "The Moon pulls at the sea, and twice a day the sea follows it ashore."
 EARTH = re.escape('You said: "What do you know about Earth?"')
 # For each folder what each of its commands prints, servers aside.
 PRINTED: dict[str, list[str]] = {
@@ -70,6 +71,10 @@ PRINTED: dict[str, list[str]] = {
             r"two a minute: 2 answers, 2 told to come back in (?:59|60) s\n"
             r"    'hasty' was not answered: the limits of group 'hasty' leave no room now \(rpm: 2\)\n$"
         )
+    ],
+    "streams": [
+        r"^The Moon pulls at the sea, and \[broken: stream_interrupted\]\nstand-in/shaky: connection\n$",
+        *[rf"^{TIDES}\nstand-in/shaky: connection; stand-in/steady: ok\n$"] * 3,
     ],
     "multi-modal": [
         (

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
+from router.server.settings import GatewaySettings
 from tests.server.world import MESSAGES, chunk
 
 if TYPE_CHECKING:
+    from tests.server.conftest import MakeGateway
     from tests.server.world import GatewayThread, Upstream
+
+
+def asked(model: str) -> dict[str, Any]:
+    return {"model": model, "messages": MESSAGES, "stream": True}
 
 
 def test_events(gateway: GatewayThread, upstream: Upstream) -> None:
@@ -88,3 +95,96 @@ def test_messages_are_not_changed(gateway: GatewayThread, upstream: Upstream) ->
     """What the caller wrote goes up as it is."""
     gateway.chat("stream", stream=True)
     assert upstream.bodies[0]["messages"] == MESSAGES
+
+
+HELD = """
+  held-slow: {targets: [up/slow-stream], stream: {on_break: buffer}}
+  held-break: {targets: [up/slow-break], stream: {on_break: buffer}}
+  held-500: {targets: [up/500], stream: {on_break: buffer}}
+  held: {targets: [up/stream], stream: {on_break: buffer}}
+  joined:
+    targets: [up/break, {model: up/rest, tier: 2, supports: {prefill: true}}]
+    stream: {on_break: continue}
+    retries: 1
+"""
+QUICK = GatewaySettings(keep_alive_s=0.05)
+
+
+def test_comments_while_a_stream_is_held(make_gateway: MakeGateway, upstream: Upstream) -> None:
+    """The head goes out after a while, without who answers; comments follow, then the whole stream."""
+    gateway = make_gateway(HELD, QUICK)
+    with gateway.http.stream("POST", "/v1/chat/completions", json=asked("held-slow")) as response:
+        lines = response.iter_lines()
+        assert [next(lines) for _ in range(4)] == [": keep-alive", "", ": keep-alive", ""]
+        assert response.status_code == 200
+        assert "x-router-target" not in response.headers
+        assert "x-router-attempts" not in response.headers
+        upstream.release.set()
+        rest = [line for line in lines if line.startswith("data: ")]
+    events = [chunk(delta) for delta in ({"role": "assistant"}, {"content": "H"}, {"content": "i"})]
+    assert [line.removeprefix("data: ").encode() for line in rest] == [*events, chunk({}, "stop"), b"[DONE]"]
+
+
+def test_a_held_stream_that_fails_after_comments(make_gateway: MakeGateway, upstream: Upstream) -> None:
+    """When the head is out, a chain that fails ends the stream with one error event, never with [DONE]."""
+    gateway = make_gateway(HELD, QUICK)
+    with gateway.http.stream("POST", "/v1/chat/completions", json=asked("held-break")) as response:
+        lines = response.iter_lines()
+        assert next(lines) == ": keep-alive"
+        upstream.release.set()
+        events = [line.removeprefix("data: ") for line in lines if line.startswith("data: ")]
+    error = orjson.loads(events.pop())["error"]
+    assert error["code"] == "upstream_protocol_violation"
+    assert events == []
+
+
+def test_a_held_stream_that_ends_in_time(make_gateway: MakeGateway, upstream: Upstream) -> None:
+    """Before the first comment all is as without one: the head says who answers, errors have their status."""
+    gateway = make_gateway(HELD)
+    good = gateway.chat("held", stream=True)
+    assert good.headers["x-router-target"] == "up/stream"
+    assert good.content.startswith(b"data: ")
+    assert good.content.endswith(b"data: [DONE]\n\n")
+    bad = gateway.chat("held-500", stream=True)
+    assert (bad.status_code, bad.headers["content-type"]) == (502, "application/json")
+    assert gateway.chat("held-500").status_code == 502
+
+
+def test_a_bug_while_a_stream_is_held(
+    make_gateway: MakeGateway, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug of ours is a 500 before the head, and an error event after it."""
+
+    async def fail(_run: object) -> None:
+        await asyncio.sleep(seconds)
+        raise ValueError("a prompt")
+
+    monkeypatch.setattr("router.driver.Run.open", fail)
+    gateway = make_gateway(HELD, QUICK)
+    seconds = 0.0
+    assert gateway.chat("held", stream=True).status_code == 500
+    seconds = 0.1
+    response = gateway.chat("held", stream=True)
+    assert response.status_code == 200
+    assert orjson.loads(response.text.rpartition("data: ")[2])["error"]["code"] == "internal_error"
+
+
+def test_a_client_that_leaves_a_held_stream(make_gateway: MakeGateway, upstream: Upstream) -> None:
+    """What runs upstream for it is closed at once."""
+    gateway = make_gateway(HELD.replace("up/slow-stream", "up/stall"), QUICK)
+    with gateway.http.stream("POST", "/v1/chat/completions", json=asked("held-slow")) as response:
+        assert next(response.iter_lines()) == ": keep-alive"
+        assert upstream.reached.wait(10)
+    assert upstream.left.wait(10)
+
+
+def test_a_stream_that_is_continued(make_gateway: MakeGateway, upstream: Upstream) -> None:
+    """A break is not seen: one text, one finish reason, [DONE]."""
+    response = make_gateway(HELD).chat("joined", stream=True)
+    events = response.content.split(b"\n\n")[:-1]
+    chunks = [orjson.loads(event.removeprefix(b"data: ")) for event in events[:-1]]
+    choices = [choice for one in chunks for choice in one["choices"]]
+    assert "".join(choice["delta"].get("content") or "" for choice in choices) == "Hi there"
+    assert [choice["finish_reason"] for choice in choices if choice["finish_reason"]] == ["stop"]
+    assert events[-1] == b"data: [DONE]"
+    assert upstream.bodies[1]["messages"] == [*MESSAGES, {"role": "assistant", "content": "Hi"}]

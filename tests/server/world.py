@@ -50,9 +50,9 @@ class Upstream:
     Attributes:
         bodies: what was asked, decoded.
         headers: the request heads, undecoded.
-        reached: set when the model ``hang``, ``slow``, ``stall`` or ``flood`` was asked.
+        reached: set when a model that waits (``hang``, ``slow``, ``stall`` and so on) was asked.
         left: set when the client of such a request has left, at ``left_at`` (monotonic seconds).
-        release: lets ``slow`` answer.
+        release: lets ``slow`` and its like answer.
     """
 
     def __init__(self) -> None:
@@ -116,6 +116,14 @@ class Upstream:
             case "hang":
                 self.reached.set()
                 await self._client_leaves(reader)
+            case "slow-stream" | "slow-break":
+                self.reached.set()
+                await asyncio.get_running_loop().run_in_executor(None, self.release.wait, 10)
+                await self._stream(model.removeprefix("slow-"), reader, writer)
+            case "rest":
+                _head(writer, 200, "content-type: text/event-stream")
+                for event in (chunk({"role": "assistant"}), chunk({"content": " there"}), chunk({}, "stop")):
+                    writer.write(b"data: " + event + b"\n\n")
             case "stream" | "break" | "stall" | "many-lines":
                 await self._stream(model, reader, writer)
             case "flood":
