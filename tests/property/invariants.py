@@ -57,8 +57,6 @@ SAYS: dict[int, str] = {
 }
 
 LATER: dict[int, str] = {
-    31: "comes with the policies for broken streams",
-    33: "comes with the policies for broken streams",
     34: "comes with the cache",
     35: "comes with the cache",
     36: "comes with the cache",
