@@ -58,7 +58,7 @@ def committed(one: World) -> World:
 
 def breaks(one: World, *, after: float = 1.0, resumable: bool = True, kind: Failure = BREAK) -> Action:
     """The running attempt breaks; the one action that follows."""
-    (action,) = one.step(Ended(len(one.chain.attempts), kind, resumable), after=after)
+    (action,) = one.step(Ended(len(one.chain.attempts), kind, resumable=resumable), after=after)
     return action
 
 
