@@ -54,13 +54,14 @@ def resume(m: Moment, pending: Pending) -> tuple[Action, ...]:
         return _leave_line(m, pending, pending.place)
     chain = m.chain
     target = chain.current().targets[pending.target]
+    chain.rested[chain.group] = chain.rested.get(chain.group, 0.0) + m.now - pending.since
     if left_s(chain, chain.group, m.now) < MIN_ATTEMPT_S:  # The driver was late; the wait had left enough.
         return give_up(chain)
     rule = _last_rule(chain)
     ready = _untried(m, allowed_targets(chain, _reach(chain, rule)))
     if not ready and status(m, target) in OPEN and affordable(m, target):
         ready = [pending.target]
-    move = _ask(m, ready, pending.since)
+    move = _ask(m, ready)
     return _anew(m, rule) if move is None else (move,)
 
 
@@ -74,7 +75,7 @@ def _leave_line(m: Moment, pending: Pending, place: Place) -> tuple[Action, ...]
     if left_s(chain, chain.group, m.now) >= MIN_ATTEMPT_S:
         targets = chain.current().targets
         choice = [i for i in place.choice if status(m, targets[i]) in OPEN and affordable(m, targets[i])]
-        move = _ask(m, choice, pending.since, place)
+        move = _ask(m, choice, place)
     return _anew(m, _last_rule(chain)) if move is None else (move,)
 
 
@@ -121,25 +122,23 @@ def _within_group(m: Moment, other: Other) -> Send | SetTimer | Wait | None:
     return _wait(m, allowed) if move is None else move
 
 
-def _ask(
-    m: Moment, ready: list[int], since: float | None = None, place: Place | None = None
-) -> Send | Wait | None:
+def _ask(m: Moment, ready: list[int], place: Place | None = None) -> Send | Wait | None:
     """An attempt on one of *ready*, or a wait for room on one of them; None when neither is possible.
 
-    A wait that is over began at *since*, and was for room if there is a *place*.
+    *place* is what the request had in a line, when a wait for room is over.
     """
     if not ready:
         return None
     open_now = may_start(m, ready, place)
     if not open_now:
-        wait = wait_for_room(m, ready, since, place)
+        wait = wait_for_room(m, ready, place)
         if wait is not None:
             return wait
         # Who may not wait goes past a line that room does not suffice for.
         open_now = [index for index in ready if has_room(m, index)]
         if not open_now:
             return None
-    return send(m, choose(m, open_now), wait_s=0.0 if since is None else m.now - since)
+    return send(m, choose(m, open_now))
 
 
 def _with_another_key(m: Moment, allowed: set[int]) -> list[int]:
@@ -176,7 +175,8 @@ def _untried(m: Moment, allowed: set[int]) -> list[int]:
 def _wait(m: Moment, allowed: set[int]) -> SetTimer | None:
     """Wait for the first target in *allowed* that may be asked in time; None when none may.
 
-    Of targets that may be asked at the same time, the one that rested longest.
+    Of targets that may be asked at the same time, the one that rested longest. All waits in one group
+    before the next attempt are within its ``max_wait`` together, so that the worst case has a bound.
     """
     chain = m.chain
     retries = chain.current().retries
@@ -193,9 +193,11 @@ def _wait(m: Moment, allowed: set[int]) -> SetTimer | None:
     if not times:
         return None
     at, _, index = min(times)
-    if at - m.now > retries.max_wait_s or left_s(chain, chain.group, at) < MIN_ATTEMPT_S:
+    patience_s = retries.max_wait_s - chain.rested.get(chain.group, 0.0)
+    if at - m.now > patience_s or left_s(chain, chain.group, at) < MIN_ATTEMPT_S:
         return None
     chain.timers += 1
+    chain.idle_since = m.now if chain.idle_since is None else chain.idle_since
     chain.pending = Pending(timer=chain.timers, target=index, since=m.now)
     return SetTimer(timer=chain.timers, at=at)
 

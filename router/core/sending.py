@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from router.core.table import Target
 
 
-def send(m: Moment, index: int, *, wait_s: float = 0.0, hedge: bool = False) -> Send:
+def send(m: Moment, index: int, *, hedge: bool = False) -> Send:
     """Start an attempt on the target *index* of the group being tried; a token is there if it needs one."""
     chain, group = m.chain, m.chain.current()
     target = group.targets[index]
@@ -31,12 +31,14 @@ def send(m: Moment, index: int, *, wait_s: float = 0.0, hedge: bool = False) -> 
         group=chain.group,
         target=index,
         started=m.now,
-        wait_s=wait_s,
+        wait_s=0.0 if chain.idle_since is None else m.now - chain.idle_since,
         hedge=hedge,
         credential=credential,
         room=room,
     )
     chain.attempts.append(attempt)
+    chain.idle_since = None
+    chain.rested.clear()
     m.shared.loads.begin(target.id)
     _begin_trial(m, target, attempt)
     return Send(

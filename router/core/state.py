@@ -73,7 +73,7 @@ class Pending:
     Attributes:
         timer: the timer's number, or the ticket.
         target: which one it waits for; in a line, the first of those.
-        since: when the wait began.
+        since: when this wait began; it may follow another.
         place: its place in a line; None: it waits for time alone.
     """
 
@@ -110,6 +110,8 @@ class Chain:
         refused: labels of credentials that were refused.
         barred: providers of which every credential was refused.
         impatient: indexes of the groups in which it has waited for room as long as it may.
+        idle_since: when the first wait for the next attempt began; None: there was none.
+        rested: seconds of waits for time, not for room, for the next attempt, by group.
         unpaid: whether the latest move left out an untried target for want of a token.
         floor: a context window that proved too small; None: none has.
     """
@@ -136,6 +138,8 @@ class Chain:
     refused: set[str] = field(default_factory=set)
     barred: set[str] = field(default_factory=set)
     impatient: set[int] = field(default_factory=set)
+    idle_since: float | None = None
+    rested: dict[int, float] = field(default_factory=dict)
     unpaid: bool = False
     floor: int | None = None
 

@@ -49,12 +49,10 @@ def may_start(m: Moment, ready: list[int], place: Place | None = None) -> list[i
     return [index for index in ready if has_room(m, index)]
 
 
-def wait_for_room(
-    m: Moment, ready: Sequence[int], since: float | None, place: Place | None = None
-) -> Wait | None:
+def wait_for_room(m: Moment, ready: Sequence[int], place: Place | None = None) -> Wait | None:
     """Stand in line for one of *ready*, none of which has room; None: it may not, or not any longer.
 
-    The wait began at *since* (None: now); *place* is what the request had in a line already.
+    *place* is what the request had in a line already.
     """
     chain, lines = m.chain, m.shared.lines
     choice = tuple(ready)
@@ -74,7 +72,8 @@ def wait_for_room(
     waiter = Waiter(place.number, chain.serial, chain.timers, _tokens(m, choice), place.until)
     _enter(m, waiter, choice)
     waiter.at = min(place.until, _look_at(m, waiter))
-    chain.pending = Pending(chain.timers, choice[0], m.now if since is None else since, place)
+    chain.idle_since = m.now if chain.idle_since is None else chain.idle_since
+    chain.pending = Pending(chain.timers, choice[0], m.now, place)
     return Wait(ticket=chain.timers, at=waiter.at)
 
 

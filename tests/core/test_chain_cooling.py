@@ -33,6 +33,35 @@ def test_a_cooling_target_is_waited_for() -> None:
     assert one.chain.attempts[0].wait_s == pytest.approx(2.0)
 
 
+def test_all_waits_before_an_attempt_are_within_max_wait_together() -> None:
+    """A target that says "later" again and again is not waited for beyond the 5 s, short as each wait is."""
+    crowd = lone()
+    crowd.shared.health_of(crowd.groups[0], crowd.groups[0].targets[0]).cool(3.0)
+    one = crowd.arrive()
+    (wait,) = one.step(Started())
+    assert isinstance(wait, SetTimer)
+    crowd.shared.health["a/x"].cool(4.9)  # Another request was told to come later.
+    (again,) = one.fire(wait)
+    assert isinstance(again, SetTimer)
+    crowd.shared.health["a/x"].cool(5.5)
+    (end,) = one.fire(again)
+    assert isinstance(end, GiveUp)
+    assert end.retry_after_s == pytest.approx(0.6)
+
+
+def test_a_wait_in_vain_counts_for_the_attempt_that_follows() -> None:
+    """Waited for in one group, answered by the next: the attempt says how long the request waited."""
+    crowd = two()
+    crowd.shared.health_of(crowd.groups[0], crowd.groups[0].targets[0]).cool(3.0)
+    one = crowd.arrive()
+    (wait,) = one.step(Started())
+    assert isinstance(wait, SetTimer)
+    crowd.shared.health["a/x"].cool(60.0)
+    one.fire(wait)
+    assert asked(one) == ["b/y"]
+    assert one.chain.attempts[0].wait_s == pytest.approx(3.0)
+
+
 def test_a_cooling_beyond_max_wait_means_the_fallback() -> None:
     """Due later than max_wait, the group is passed over."""
     crowd = two()

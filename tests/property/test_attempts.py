@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from router.core.bounds import worst_case
 from router.core.events import FirstContent, Send, SetTimer
 from router.core.failure import Failure, FailureClass
 from router.core.table import Retries
@@ -52,6 +53,18 @@ def test_invariant_01_hedges_are_attempts_too(one: World, script: list[Reply]) -
         hedging = one.chain.route.groups[attempt.group].hedge
         assert hedging is not None
         assert number <= hedging.max
+
+
+@MANY
+@given(requests=played())
+def test_invariant_04_the_worst_case_of_the_plan_holds(requests: list[World]) -> None:
+    """However requests get into each other's way, none has more attempts or takes longer than computed."""
+    for one in requests:
+        worst = worst_case(one.chain.route, one.plan.providers)
+        assert len(one.chain.attempts) <= worst.attempts
+        content = [at for at, happened in one.events if isinstance(happened, FirstContent)]
+        assert min([one.now, *content]) - one.chain.started <= worst.seconds + 1e-9
+        event(f"seconds bound by the timeout alone: {worst.seconds == one.chain.route.asked.timeout_s}")
 
 
 @MANY
