@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import json
 import secrets
+import subprocess
 import sys
 import threading
 import time
@@ -107,6 +108,12 @@ def _digest() -> str:
     return whole.hexdigest()[:12]
 
 
+def _commit() -> str:
+    """What is checked out, as git calls it."""
+    described = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    return subprocess.run(described, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def _tests(wanted: set[int | str]) -> list[str]:
     """The tests of the *wanted* invariants, or of all; by their names for pytest."""
     where = sorted(set().union(*files().values()) | {"tests/property/test_machines.py"})
@@ -159,7 +166,7 @@ def _head(proof: Proof, tests: list[str]) -> dict[str, str]:
     return {
         "examples": f"**{total:,}**, {len(proof.failed)} tests failed; {end}",
         "seed": f"`{proof.seed}` (`python tests/property/prove.py --seed {proof.seed}` repeats it)",
-        "code": f"`{proof.code}` (sha256 of `router/` and `tests/`, its first 12 digits)",
+        "code": f"commit `{_commit()}`; `{proof.code}` (sha256 of `router/` and `tests/`, its first 12 digits)",
         "tests": f"{len(proof.tests)}, {JOBS} at a time, {seconds / 60:.0f} minutes of computing",
     }
 
