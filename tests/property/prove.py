@@ -166,7 +166,7 @@ def _head(proof: Proof, tests: list[str]) -> dict[str, str]:
     return {
         "examples": f"**{total:,}**, {len(proof.failed)} tests failed; {end}",
         "seed": f"`{proof.seed}` (`python tests/property/prove.py --seed {proof.seed}` repeats it)",
-        "code": f"commit `{_commit()}`; `{proof.code}` (sha256 of `router/` and `tests/`, its first 12 digits)",
+        "code": f"commit `{_commit()}`, `{proof.code}` (sha256 of `router/` and `tests/`, first 12 digits)",
         "tests": f"{len(proof.tests)}, {JOBS} at a time, {seconds / 60:.0f} minutes of computing",
     }
 
