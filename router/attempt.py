@@ -64,11 +64,11 @@ class UpstreamCall:
         """
         send, number = self.send, self.send.attempt
         target = self._request.route.groups[send.group].targets[send.target]
-        adapter = self._adapters[target.provider]
+        wire = self._request.wire(send.group, send.target, self._adapters)
         call = self._request.call(send.group, send.target, self._adapters)
         transport = self._connections.transport(target.provider)
         try:
-            response = await transport.send(adapter.prepare(call), send.until)
+            response = await transport.send(wire.prepare(call), send.until)
         except TransportFailure as exc:
             return Ended(number, Failure(exc.kind))
         except Uncarried as exc:  # A default or forced param of this target does not go with the request.
@@ -76,13 +76,13 @@ class UpstreamCall:
         self._response = response
         self.status = response.status
         if self._request.stream and response.status in _OK:
-            self._decoder = adapter.decoder(call, response.status, response.headers)
+            self._decoder = wire.decoder(call, response.status, response.headers)
             return await self._open(number)
         try:
             body = await response.read(send.until)
         except TransportFailure as exc:
             return await self._ended(number, Failure(exc.kind, status=response.status))
-        result = adapter.parse(call, response.status, response.headers, body)
+        result = wire.parse(call, response.status, response.headers, body)
         if isinstance(result, Failure):
             return await self._ended(number, result)
         self.answer = result

@@ -7,7 +7,7 @@ of them a comparison each.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from router.adapters.base import ChatCall
 from router.core.failure import FallbackList
@@ -18,9 +18,9 @@ from router.errors import InvalidRequest, RequestTooLong
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from router.adapters.base import Adapter
+    from router.adapters.base import Adapter, Wire
     from router.core.needs import Estimator
-    from router.core.table import Group, Route, Target
+    from router.core.table import Route, Target
     from router.request import ChatRequest
 
 _SHOWN_PROBLEMS = 3
@@ -47,11 +47,13 @@ class Eligible:
 
     Attributes:
         targets: for each group and target of the route, whether it can carry the request.
+        wires: for each of them which of its wires it would be asked over.
         dropped: the caller's params that no target can carry and that may be left out.
         first_list: where the chain goes on when no target of the asked group can carry it.
     """
 
     targets: tuple[tuple[bool, ...], ...] = ()
+    wires: tuple[tuple[int, ...], ...] = ()
     dropped: frozenset[str] = frozenset()
     first_list: FallbackList = FallbackList.ON_ERROR
 
@@ -82,7 +84,19 @@ def eligible(
     reachable = (0, *route.lists.get(first, ()))
     if not any(any(found[index]) for index in reachable):
         raise _refused(route, [problem for row in rows for problems in row for problem in problems])
-    return Eligible(found, judge.dropped, first)
+    return Eligible(found, judge.wires, judge.dropped, first)
+
+
+class _Verdict(NamedTuple):
+    """What one wire makes of the request.
+
+    Attributes:
+        uncarried: the caller's params that it cannot carry.
+        refusal: why it cannot carry the messages; None when it can.
+    """
+
+    uncarried: set[str]
+    refusal: str | None
 
 
 class _Judge:
@@ -101,16 +115,16 @@ class _Judge:
         self._estimator = estimator
         self._tokens: int | None = None
         self._needs: dict[Capability, str] | None = None
-        providers = {target.provider for group in self._groups for target in group.targets}
-        self._uncarried = {
-            name: {
-                param for param, value in request.params.items() if not adapters[name].carries(param, value)
-            }
-            for name in providers
-        }
-        self.dropped = _droppable(self._groups, self._uncarried)
-        asked = ChatCall(model="", messages=request.messages, params=request.params, stream=request.stream)
-        self._refusals = {name: adapters[name].refuses(asked) for name in providers}
+        self._adapters = adapters
+        self._asked = ChatCall(
+            model="", messages=request.messages, params=request.params, stream=request.stream
+        )
+        self._verdicts: dict[int, _Verdict] = {}  # By the wire's identity: adapters outlive requests.
+        self.wires = tuple(
+            tuple(self._chosen(g, t) for t in range(len(group.targets)))
+            for g, group in enumerate(self._groups)
+        )
+        self.dropped = self._droppable()
 
     def problems(self, group: int, index: int) -> list[Problem]:
         """Why one target cannot carry the request; empty when it can."""
@@ -118,11 +132,11 @@ class _Judge:
         untagged = self._untagged(group, target)
         if untagged:
             return untagged
-        refusal = self._refusals[target.provider]
-        if refusal is not None:
-            return [Problem(refusal.partition(":")[0], refusal)]
+        verdict = self._verdict_on(group, index)
+        if verdict.refusal is not None:
+            return [Problem(verdict.refusal.partition(":")[0], verdict.refusal)]
         found: list[Problem] = []
-        uncarried = self._uncarried[target.provider] - self.dropped
+        uncarried = verdict.uncarried - self.dropped
         if uncarried:  # What is dropped or forced would not go up at all.
             given = self._request.merged(group, index).given
             found += [Problem(name) for name in sorted(uncarried) if name in given]
@@ -134,6 +148,40 @@ class _Judge:
         if target.context_window is not None and not found:
             found += self._beyond(group, index, target.context_window)
         return found
+
+    def _chosen(self, group: int, index: int) -> int:
+        """The wire that takes the messages and carries most of the caller's params; the first of equals."""
+        target = self._groups[group].targets[index]
+        wires = self._adapters[target.provider].wires(target.model)
+        first = self._verdict(wires[0])
+        if len(wires) == 1 or not (first.uncarried or first.refusal):
+            return 0
+        given = self._request.merged(group, index).given  # What is dropped or forced needs no carrier.
+        verdicts = [self._verdict(wire) for wire in wires]
+        return min(
+            range(len(wires)),
+            key=lambda i: (verdicts[i].refusal is not None, len(verdicts[i].uncarried & given)),
+        )
+
+    def _verdict_on(self, group: int, index: int) -> _Verdict:
+        target = self._groups[group].targets[index]
+        return self._verdict(self._adapters[target.provider].wires(target.model)[self.wires[group][index]])
+
+    def _verdict(self, wire: Wire) -> _Verdict:
+        known = self._verdicts.get(id(wire))
+        if known is None:
+            params = self._request.params
+            uncarried = {name for name, value in params.items() if not wire.carries(name, value)}
+            known = self._verdicts[id(wire)] = _Verdict(uncarried, wire.refuses(self._asked))
+        return known
+
+    def _droppable(self) -> frozenset[str]:
+        """The caller's params that no target can carry and that every target's config allows to drop."""
+        targets = [(g, t) for g, group in enumerate(self._groups) for t in range(len(group.targets))]
+        nowhere = set.intersection(*(self._verdict_on(g, t).uncarried for g, t in targets))
+        if nowhere and all(self._groups[g].targets[t].drop_unsupported for g, t in targets):
+            return frozenset(nowhere)
+        return frozenset()
 
     def _untagged(self, group: int, target: Target) -> list[Problem]:
         required = self._tags | self._groups[0].require | self._groups[group].require
@@ -173,14 +221,6 @@ class _Judge:
 
 def _tags(names: Sequence[str]) -> str:
     return f"the {'tags' if names[1:] else 'tag'} {', '.join(map(repr, names[:10]))}"
-
-
-def _droppable(groups: Sequence[Group], uncarried: Mapping[str, set[str]]) -> frozenset[str]:
-    """The caller's params that no target can carry and that every target's config allows to drop."""
-    nowhere = set.intersection(*uncarried.values())
-    if nowhere and all(target.drop_unsupported for group in groups for target in group.targets):
-        return frozenset(nowhere)
-    return frozenset()
 
 
 def _refused(route: Route, problems: Sequence[Problem]) -> InvalidRequest:

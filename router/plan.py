@@ -85,6 +85,11 @@ def passthrough_of(provider: ProviderConfig | None) -> frozenset[str] | None:
     return frozenset(() if written == "known" else written)
 
 
+def protocol_of(provider: ProviderConfig | None) -> str:
+    """Which of Bytez's wires the provider uses."""
+    return (provider.protocol if provider is not None else None) or "auto"
+
+
 def nowhere(_path: Path) -> Place:
     """The place of every key of a config that was made in Python."""
     return Place("config", 0, 0)
@@ -103,7 +108,7 @@ class _Compiler:
         self._concrete: dict[str, Group | None] = {}
         # Asked what they carry, never where they are.
         self._adapters = {
-            name: build(adapter_of(written), Upstream(name, "", passthrough=passthrough_of(written)))
+            name: build(adapter_of(written), _account(name, written))
             for name, written in ({"bytez": None} | self._written).items()
         }
 
@@ -199,7 +204,7 @@ class _Compiler:
         layers.sort(key=lambda layer: layer.level)
         adapter = adapter_of(written)
         policy = self._layered.policy(layers)
-        self._warn_of_force(layers, policy.force, provider)
+        self._warn_of_force(layers, policy.force, item.model)
         settings = [layer.settings for layer in layers if "unsupported" in type(layer.settings).model_fields]
         return Target(
             id=item.model,
@@ -235,9 +240,10 @@ class _Compiler:
 
     # --- force
 
-    def _warn_of_force(self, layers: Sequence[Layer], force: Mapping[str, Setting], provider: str) -> None:
-        """Warn of each setting of *force*, written in *layers*, that *provider* cannot carry."""
-        carries = self._adapters[provider].carries
+    def _warn_of_force(self, layers: Sequence[Layer], force: Mapping[str, Setting], target: str) -> None:
+        """Warn of each setting of *force*, written in *layers*, that *target*'s usual wire cannot carry."""
+        provider, _, model = target.partition("/")
+        carries = self._adapters[provider].wires(model)[0].carries
         for name, forced in force.items():
             if not carries(name, forced.value):
                 path = written_at(layers, "force", name)
@@ -256,7 +262,7 @@ class _Compiler:
                 kept = {
                     name: forced for name, forced in both.items() if asked.policy.force.get(name) is forced
                 }
-                self._warn_of_force(layers, kept, target.provider)
+                self._warn_of_force(layers, kept, target.id)
 
     # --- routes
 
@@ -351,6 +357,11 @@ class _Compiler:
 
 def _with_worst_case(route: Route) -> Route:
     return replace(route, worst=worst_case(route))
+
+
+def _account(name: str, written: ProviderConfig | None) -> Upstream:
+    """What an adapter must know of a provider to say what it carries."""
+    return Upstream(name, "", passthrough=passthrough_of(written), protocol=protocol_of(written))
 
 
 def _larger(group: Group, asked: Group, *, unknown: bool) -> bool:

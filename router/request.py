@@ -20,7 +20,7 @@ from router.plainjson import json_problem
 from router.types import RouterOptions
 
 if TYPE_CHECKING:
-    from router.adapters.base import Adapter
+    from router.adapters.base import Adapter, Wire
     from router.core.needs import Estimator
     from router.core.table import Group, Route
     from router.routes import Routes
@@ -79,8 +79,13 @@ class ChatRequest:
         """What to send to one target."""
         chosen = self.route.groups[group].targets[target]
         merged = self.merged(group, target)
-        fit(merged, adapters[chosen.provider].carries, drop=self.able.dropped)
+        fit(merged, self.wire(group, target, adapters).carries, drop=self.able.dropped)
         return ChatCall(model=chosen.model, messages=self.messages, params=merged.params, stream=self.stream)
+
+    def wire(self, group: int, target: int, adapters: Mapping[str, Adapter]) -> Wire:
+        """The wire over which one target is asked."""
+        chosen = self.route.groups[group].targets[target]
+        return adapters[chosen.provider].wires(chosen.model)[self.able.wires[group][target]]
 
     def merged(self, group: int, target: int) -> Merged:
         """The params for one target, merged once."""
@@ -95,16 +100,15 @@ class ChatRequest:
         """What was done to the params for one target: the caller's renames, the merge, the wire's names."""
         renamed = [LedgerEntry(name, "renamed", REQUEST, written) for written, name in self.renames]
         merged = self.merged(group, target)
-        provider = self.route.groups[group].targets[target].provider
-        adapter = adapters[provider]
-        wire = f"provider {provider}"
+        wire = self.wire(group, target, adapters)
+        source = f"provider {self.route.groups[group].targets[target].provider}"
         sent = []
         for name, value in merged.params.items():
-            spelt = adapter.sends(name, value)
+            spelt = wire.sends(name, value)
             if spelt is None:
-                sent.append(LedgerEntry(name, "idle", wire, value))
+                sent.append(LedgerEntry(name, "idle", source, value))
             elif spelt != name:
-                sent.append(LedgerEntry(name, "sent_as", wire, spelt))
+                sent.append(LedgerEntry(name, "sent_as", source, spelt))
         return (*renamed, *merged.ledger, *sent)
 
 

@@ -1,8 +1,8 @@
 """The seam between the engine and a wire: bytes out, bytes in, no I/O.
 
 An adapter is built once for each provider when a Router opens, with its base URL and credentials
-resolved. It prepares requests, reads whole replies and decodes streams; it never raises for what
-an upstream sends, it returns a Failure.
+resolved. Its wires prepare requests, read whole replies and decode streams; they never raise for what
+an upstream sends, they return a Failure.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Upstream:
         headers: extra request headers from the config; values that are secrets stay Secret.
         auto_scale: Bytez's ``autoScale``.
         passthrough: None lets any unknown param go up; else the names that may, beyond the known.
+        protocol: which of Bytez's wires are used: ``auto``, ``native`` or ``openai``.
     """
 
     provider: str
@@ -42,6 +43,7 @@ class Upstream:
     headers: tuple[tuple[str, str | Secret], ...] = ()
     auto_scale: bool = False
     passthrough: frozenset[str] | None = None
+    protocol: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class Decoder(Protocol):
         ...
 
 
-class Adapter(Protocol):
+class Wire(Protocol):
     """One wire, for one provider."""
 
     def carries(self, param: str, value: object) -> bool:
@@ -172,6 +174,18 @@ class Adapter(Protocol):
 
     def decoder(self, call: ChatCall, status: int, headers: Headers) -> Decoder:
         """A decoder for a streamed reply with a 2xx status."""
+        ...
+
+
+class Adapter(Protocol):
+    """All wires of one provider."""
+
+    def wires(self, model: str) -> tuple[Wire, ...]:
+        """The wires over which *model* can be asked, at least one, the preferred first.
+
+        A request takes the one that carries most of its caller's params, and the first of equals. The
+        same wires, in the same order, for as long as the adapter lives.
+        """
         ...
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from router.config.nodes import Node
 
 _REFERENCE_KEYS = ("base_url", "api_key", "provider_key", "proxy")
-_BYTEZ_KEYS = ("provider_key", "auto_scale")
+_BYTEZ_KEYS = ("provider_key", "protocol", "auto_scale")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
 # These frame the message or are derived from it; a wrong one breaks or smuggles requests.
 # fmt: off
