@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from router.adapters.base import Chunk, Completion, StreamEnd, Uncarried
+from router.adapters.base import Chunk, Completion, Further, StreamEnd, Uncarried
 from router.core.events import Ended, FirstContent, Send
 from router.core.failure import Failure, FailureClass
 from router.transport.base import TransportFailure
@@ -14,10 +14,10 @@ from router.transport.base import TransportFailure
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from router.adapters.base import Adapter, Decoder, StreamItem
+    from router.adapters.base import Adapter, ChatWire, Decoder, StreamItem, Wire
     from router.loops import Connections
-    from router.request import ChatRequest
-    from router.transport.base import UpstreamResponse
+    from router.request import Request
+    from router.transport.base import Transport, UpstreamResponse
 
 _OK = range(200, 300)
 _DRAIN_S = 0.02
@@ -38,7 +38,7 @@ class UpstreamCall:
     def __init__(
         self,
         send: Send,
-        request: ChatRequest,
+        request: Request,
         adapters: Mapping[str, Adapter],
         connections: Connections,
         clock: Callable[[], float],
@@ -62,11 +62,20 @@ class UpstreamCall:
         Raises:
             RouterClosed: the router was closed.
         """
-        send, number = self.send, self.send.attempt
+        send = self.send
         target = self._request.route.groups[send.group].targets[send.target]
         wire = self._request.wire(send.group, send.target, self._adapters)
         call = self._request.call(send.group, send.target, self._adapters)
         transport = self._connections.transport(target.provider)
+        result = await self._exchange(transport, wire, call)
+        while isinstance(result, Further):
+            await self.release()
+            result = await self._exchange(transport, wire, result.call)
+        return result
+
+    async def _exchange(self, transport: Transport, wire: Wire[Any], call: Any) -> Ended | FirstContent | Further:
+        """Send one HTTP request of the attempt, and read what comes of it."""
+        send, number = self.send, self.send.attempt
         try:
             response = await transport.send(wire.prepare(call), send.until)
         except TransportFailure as exc:
@@ -76,7 +85,8 @@ class UpstreamCall:
         self._response = response
         self.status = response.status
         if self._request.stream and response.status in _OK:
-            self._decoder = wire.decoder(call, response.status, response.headers)
+            # Only a chat is ever streamed.
+            self._decoder = cast("ChatWire", wire).decoder(call, response.status, response.headers)
             return await self._open(number)
         try:
             body = await response.read(send.until)
@@ -85,6 +95,8 @@ class UpstreamCall:
         result = wire.parse(call, response.status, response.headers, body)
         if isinstance(result, Failure):
             return await self._ended(number, result)
+        if isinstance(result, Further):
+            return result
         self.answer = result
         return await self._ended(number, None)
 

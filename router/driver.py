@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from router.core.events import Action, Event
     from router.engine import Engine
     from router.loops import Connections
-    from router.request import ChatRequest
+    from router.request import Request
     from router.types import RouterOptions
 
 
@@ -60,7 +60,7 @@ class Run:
     def __init__(
         self,
         engine: Engine,
-        request: ChatRequest,
+        request: Request,
         connections: Connections,
         options: RouterOptions,
         request_id: str,

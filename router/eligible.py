@@ -7,11 +7,10 @@ of them a comparison each.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from router.adapters.base import ChatCall
 from router.core.failure import FallbackList
-from router.core.needs import message_needs, param_needs
+from router.core.needs import param_needs
 from router.core.traits import Capability
 from router.errors import InvalidRequest, RequestTooLong
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from router.adapters.base import Adapter, Wire
     from router.core.needs import Estimator
     from router.core.table import Route, Target
-    from router.request import ChatRequest
+    from router.request import Request
 
 _SHOWN_PROBLEMS = 3
 
@@ -59,7 +58,7 @@ class Eligible:
 
 
 def eligible(
-    request: ChatRequest, tags: frozenset[str], adapters: Mapping[str, Adapter], estimator: Estimator
+    request: Request, tags: frozenset[str], adapters: Mapping[str, Adapter], estimator: Estimator
 ) -> Eligible:
     """Find out which targets can carry *request*.
 
@@ -104,7 +103,7 @@ class _Judge:
 
     def __init__(
         self,
-        request: ChatRequest,
+        request: Request,
         tags: frozenset[str],
         adapters: Mapping[str, Adapter],
         estimator: Estimator,
@@ -116,9 +115,7 @@ class _Judge:
         self._tokens: int | None = None
         self._needs: dict[Capability, str] | None = None
         self._adapters = adapters
-        self._asked = ChatCall(
-            model="", messages=request.messages, params=request.params, stream=request.stream
-        )
+        self._asked = request.call_of("", request.params)
         self._verdicts: dict[int, _Verdict] = {}  # By the wire's identity: adapters outlive requests.
         self.wires = tuple(
             tuple(self._chosen(g, t) for t in range(len(group.targets)))
@@ -132,6 +129,9 @@ class _Judge:
         untagged = self._untagged(group, target)
         if untagged:
             return untagged
+        misfit = self._request.misfit(target)
+        if misfit is not None:
+            return [Problem("model", misfit)]
         verdict = self._verdict_on(group, index)
         if verdict.refusal is not None:
             return [Problem(verdict.refusal.partition(":")[0], verdict.refusal)]
@@ -152,7 +152,7 @@ class _Judge:
     def _chosen(self, group: int, index: int) -> int:
         """The wire that takes the messages and carries most of the caller's params; the first of equals."""
         target = self._groups[group].targets[index]
-        wires = self._adapters[target.provider].wires(target.model)
+        wires = self._request.wires_of(self._adapters[target.provider], target.model)
         first = self._verdict(wires[0])
         if len(wires) == 1 or not (first.uncarried or first.refusal):
             return 0
@@ -165,9 +165,10 @@ class _Judge:
 
     def _verdict_on(self, group: int, index: int) -> _Verdict:
         target = self._groups[group].targets[index]
-        return self._verdict(self._adapters[target.provider].wires(target.model)[self.wires[group][index]])
+        wires = self._request.wires_of(self._adapters[target.provider], target.model)
+        return self._verdict(wires[self.wires[group][index]])
 
-    def _verdict(self, wire: Wire) -> _Verdict:
+    def _verdict(self, wire: Wire[Any]) -> _Verdict:
         known = self._verdicts.get(id(wire))
         if known is None:
             params = self._request.params
@@ -195,7 +196,7 @@ class _Judge:
     def _lacking(self, group: int, index: int) -> list[Problem]:
         target = self._groups[group].targets[index]
         if self._needs is None:
-            self._needs = message_needs(self._request.messages)
+            self._needs = self._request.needs()
             if self._request.stream:
                 self._needs[Capability.STREAMING] = "stream"
         needs = {**self._needs, **param_needs(self._request.merged(group, index).params)}
@@ -207,7 +208,7 @@ class _Judge:
 
     def _beyond(self, group: int, index: int, window: int) -> list[Problem]:
         if self._tokens is None:
-            self._tokens = self._estimator(self._request.messages)
+            self._tokens = self._request.tokens(self._estimator)
         wanted = self._request.merged(group, index).params.get("max_tokens")
         reply = wanted if isinstance(wanted, int) and wanted > 0 else 0
         if self._tokens + reply <= window:
@@ -216,7 +217,7 @@ class _Judge:
             f"the request is too long: about {self._tokens} tokens and a reply of up to {reply} do not fit "
             f"into the {window} of {self._groups[group].targets[index].id}"
         )
-        return [Problem("messages", message, too_long=True)]
+        return [Problem(self._request.subject, message, too_long=True)]
 
 
 def _tags(names: Sequence[str]) -> str:

@@ -44,6 +44,7 @@ from router.core.table import (
 from router.core.wildcards import WildcardIndex
 from router.inherited import ejection, hedge, lacks, lowered, price, retries, tags, whole
 from router.layers import Layer, Locate, ParamLayers, nested, setting, written_at
+from router.spaces import check_spaces
 
 _FIRST_CHUNK_S = {"bytez": 300.0}  # A cold start may take minutes.
 
@@ -124,6 +125,7 @@ class _Compiler:
         for name, route in routes.items():
             self._warn_of_travelling_force(route)
             self._check_worst_case(name, route)
+            check_spaces(route, self._locate, self.diagnostics)
         wildcards = tuple(
             Wildcard(name.partition("*")[0], name.partition("*")[2], routes.pop(name)) for name in patterns
         )
@@ -222,6 +224,7 @@ class _Compiler:
                 tag for source in (written, self._config.models[group], item) for tag in tags(source)
             ),
             price=price(item),
+            embedding_space=item.embedding_space,
         )
 
     def _check_tags(self, group: Group) -> None:

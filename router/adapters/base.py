@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from router.core.failure import Failure
 
@@ -64,6 +64,26 @@ class ChatCall:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddingCall:
+    """One embedding request for one target, params merged.
+
+    Attributes:
+        model: the upstream's model id.
+        input: as the caller gave it: a text, a list of texts, a list of token ids, or a list of such
+            lists. Not to be changed.
+        params: effective params under their canonical names.
+        vectors: what the wire has got so far for the first inputs, in the form that is wanted.
+        costs: US dollars as the upstream stated them, one for each of *vectors*; None: it did not.
+    """
+
+    model: str
+    input: str | Sequence[Any]
+    params: Mapping[str, Any]
+    vectors: tuple[Any, ...] = field(default=(), repr=False)
+    costs: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamRequest:
     """One HTTP request, complete. Secrets stay wrapped until the transport writes them."""
 
@@ -78,7 +98,8 @@ class Completion:
     """A whole answer.
 
     Attributes:
-        data: OpenAI's ``chat.completion`` object, decoded. ``usage`` is absent when unknown.
+        data: OpenAI's ``chat.completion`` object, decoded, where ``usage`` is absent when unknown; for
+            embeddings its ``list`` object, where it is then None.
         raw: the upstream's own bytes when *data* is exactly what they hold, so that they can be
             passed on untouched; None when the adapter had to build or change anything.
         cost: US dollars as the upstream stated them; None when it did not.
@@ -92,6 +113,13 @@ class Completion:
     cost: float | None = None
     assumed_finish: bool = False
     suspect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """A part of the answer has come; the same attempt sends *call* for the rest."""
+
+    call: EmbeddingCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +170,11 @@ class Decoder(Protocol):
         ...
 
 
-class Wire(Protocol):
-    """One wire, for one provider."""
+CallT = TypeVar("CallT", contravariant=True)
+
+
+class Wire(Protocol[CallT]):
+    """One wire, for one provider and one kind of call."""
 
     def carries(self, param: str, value: object) -> bool:
         """Whether this wire can carry the canonical *param* with this *value*."""
@@ -153,14 +184,14 @@ class Wire(Protocol):
         """The name under which a carried *param* goes up; None when it asks for nothing and is not sent."""
         ...
 
-    def refuses(self, call: ChatCall) -> str | None:
-        """Why this wire cannot carry *call*'s messages, as ``field: reason``; None when it can.
+    def refuses(self, call: CallT) -> str | None:
+        """Why this wire cannot carry *call*'s messages or input, as ``field: reason``; None when it can.
 
         Params are judged by ``carries``, except where they matter in combination.
         """
         ...
 
-    def prepare(self, call: ChatCall) -> UpstreamRequest:
+    def prepare(self, call: CallT) -> UpstreamRequest:
         """The HTTP request for *call*.
 
         Raises:
@@ -168,9 +199,15 @@ class Wire(Protocol):
         """
         ...
 
-    def parse(self, call: ChatCall, status: int, headers: Headers, body: bytes) -> Completion | Failure:
+    def parse(
+        self, call: CallT, status: int, headers: Headers, body: bytes
+    ) -> Completion | Further | Failure:
         """Read a whole reply."""
         ...
+
+
+class ChatWire(Wire[ChatCall], Protocol):
+    """A wire for chat, which can be streamed."""
 
     def decoder(self, call: ChatCall, status: int, headers: Headers) -> Decoder:
         """A decoder for a streamed reply with a 2xx status."""
@@ -180,12 +217,16 @@ class Wire(Protocol):
 class Adapter(Protocol):
     """All wires of one provider."""
 
-    def wires(self, model: str) -> tuple[Wire, ...]:
-        """The wires over which *model* can be asked, at least one, the preferred first.
+    def wires(self, model: str) -> tuple[ChatWire, ...]:
+        """The wires over which *model* can chat, at least one, the preferred first.
 
         A request takes the one that carries most of its caller's params, and the first of equals. The
         same wires, in the same order, for as long as the adapter lives.
         """
+        ...
+
+    def embedders(self, model: str) -> tuple[Wire[EmbeddingCall], ...]:
+        """As ``wires``, for embeddings."""
         ...
 
 

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from router.adapters.bytez_embeddings import BytezEmbedder
 from router.adapters.bytez_native import BytezNative
 from router.adapters.bytez_openai import BytezOpenAI
 from router.adapters.bytez_params import Column
@@ -17,7 +18,7 @@ from router.adapters.bytez_params import Column
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from router.adapters.base import Upstream, Wire
+    from router.adapters.base import ChatWire, EmbeddingCall, Upstream, Wire
 
 _ROOT = "/models/v2"
 # A closed provider's name may also be an organisation's with open models (google/gemma-…,
@@ -40,12 +41,17 @@ class BytezAdapter:
         root = upstream.base_url.rstrip("/").removesuffix(_ROOT) + _ROOT
         upstream = replace(upstream, base_url=root)
         native = BytezNative(upstream, wall)
+        self._embedders = (BytezEmbedder(upstream, wall),)
         self._open = _allowed(native, BytezOpenAI(upstream, Column.OPEN, wall), upstream.protocol)
         self._closed = _allowed(native, BytezOpenAI(upstream, Column.CLOSED, wall), upstream.protocol)
 
-    def wires(self, model: str) -> tuple[Wire, ...]:
+    def wires(self, model: str) -> tuple[ChatWire, ...]:
         """The native wire and the OpenAI route, or the one that the config names."""
         return self._closed if is_closed(model) else self._open
+
+    def embedders(self, model: str) -> tuple[Wire[EmbeddingCall], ...]:  # noqa: ARG002 - the seam's signature
+        """The native wire, whatever the protocol: the OpenAI route is not known to have embeddings."""
+        return self._embedders
 
 
 def is_closed(model: str) -> bool:
@@ -53,7 +59,7 @@ def is_closed(model: str) -> bool:
     return _CLOSED.fullmatch(model) is not None
 
 
-def _allowed(native: Wire, route: Wire, protocol: str) -> tuple[Wire, ...]:
+def _allowed(native: ChatWire, route: ChatWire, protocol: str) -> tuple[ChatWire, ...]:
     if protocol == "native":
         return (native,)
     return (route,) if protocol == "openai" else (native, route)

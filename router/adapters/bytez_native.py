@@ -44,13 +44,7 @@ class BytezNative:
     def __init__(self, upstream: Upstream, wall: Callable[[], float] = time.time) -> None:
         self._upstream = upstream
         self._wall = wall
-        own: HeaderList = ()
-        if upstream.credential is not None:
-            own += (("authorization", upstream.credential.prefixed("Key ")),)
-        if upstream.provider_key is not None:
-            own += (("provider-key", upstream.provider_key),)
-        # A native stream is bare text, labelled as the model's container likes.
-        self._headers = request_headers(upstream, "*/*", own)
+        self._headers = native_headers(upstream)
 
     def carries(self, param: str, value: object) -> bool:
         """Whether the native wire can carry the canonical *param* with this *value*."""
@@ -83,8 +77,7 @@ class BytezNative:
             body["params"] = params
         if self._upstream.auto_scale:
             body["autoScale"] = True
-        path = "/".join(quote(segment, safe="") for segment in call.model.split("/"))
-        return UpstreamRequest("POST", f"{self._upstream.base_url}/{path}", self._headers, dump(body))
+        return UpstreamRequest("POST", native_url(self._upstream, call.model), self._headers, dump(body))
 
     def parse(self, call: ChatCall, status: int, headers: Headers, body: bytes) -> Completion | Failure:
         """Read a whole reply."""
@@ -117,6 +110,23 @@ class BytezNative:
     def decoder(self, call: ChatCall, status: int, headers: Headers) -> Decoder:
         """A decoder for a streamed reply with a 2xx status."""
         return NativeDecoder(call, status, headers, self._wall)
+
+
+def native_url(upstream: Upstream, model: str) -> str:
+    """Where *model* is asked natively."""
+    path = "/".join(quote(segment, safe="") for segment in model.split("/"))
+    return f"{upstream.base_url}/{path}"
+
+
+def native_headers(upstream: Upstream) -> HeaderList:
+    """The headers of every native request."""
+    own: HeaderList = ()
+    if upstream.credential is not None:
+        own += (("authorization", upstream.credential.prefixed("Key ")),)
+    if upstream.provider_key is not None:
+        own += (("provider-key", upstream.provider_key),)
+    # A native stream is bare text, labelled as the model's container likes.
+    return request_headers(upstream, "*/*", own)
 
 
 def _wanted(call: ChatCall) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from router.adapters.base import UpstreamRequest
+from router.adapters.openai_embeddings import OpenAIEmbedder
 from router.adapters.openai_reply import read_completion
 from router.adapters.openai_stream import OpenAIDecoder
 from router.adapters.params import KNOWN_CHAT
@@ -15,14 +16,14 @@ from router.adapters.shapes import HeaderList, dump, request_headers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from router.adapters.base import ChatCall, Completion, Decoder, Headers, Upstream, Wire
+    from router.adapters.base import ChatCall, ChatWire, Completion, Decoder, EmbeddingCall, Headers, Upstream, Wire
     from router.core.failure import Failure
 
 _OPENAI_HOST = "api.openai.com"
 
 
 class OpenAIAdapter:
-    """One OpenAI-compatible server, which has one wire. See ``adapters.base.Adapter`` and ``Wire``.
+    """One OpenAI-compatible server, with one wire for chat. See ``adapters.base.Adapter`` and ``ChatWire``.
 
     ``max_tokens`` goes up under that name, which every compatible server knows; only OpenAI's
     own hosts, whose newer models refuse it, get ``max_completion_tokens``.
@@ -44,10 +45,15 @@ class OpenAIAdapter:
             own += (("authorization", upstream.credential.prefixed("Bearer ")),)
         # As the openai SDK does for streams too: every server accepts it.
         self._headers = request_headers(upstream, "application/json", own)
+        self._embedders = (OpenAIEmbedder(upstream, self._headers, wall),)
 
-    def wires(self, model: str) -> tuple[Wire, ...]:  # noqa: ARG002 - the seam's signature
+    def wires(self, model: str) -> tuple[ChatWire, ...]:  # noqa: ARG002 - the seam's signature
         """The one wire, for any model."""
         return (self,)
+
+    def embedders(self, model: str) -> tuple[Wire[EmbeddingCall], ...]:  # noqa: ARG002 - the seam's signature
+        """The one wire for embeddings, for any model."""
+        return self._embedders
 
     def carries(self, param: str, value: object) -> bool:
         """Whether *param* is one of OpenAI's, or may go up all the same; any *value* may."""

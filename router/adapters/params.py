@@ -91,6 +91,10 @@ the provider's ``passthrough`` decides about it.
 """
 
 
+KNOWN_EMBEDDING = frozenset({"dimensions", "encoding_format", "user"})
+"""OpenAI's embedding params (openai SDK 3.54), but for ``model`` and ``input``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """Two names for one thing in one layer, with different values."""

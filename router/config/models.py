@@ -73,6 +73,7 @@ if TYPE_CHECKING:
 MAX_TIER = 1_000
 MAX_WEIGHT = 1_000_000
 MAX_CONTEXT_WINDOW = 1_000_000_000
+MAX_SPACE = 200
 
 
 class TargetConfig(ParamSettings):
@@ -119,6 +120,13 @@ class TargetConfig(ParamSettings):
         "What it costs, in US dollars; for `cheapest`, and for the cost of a reply where the upstream "
         "states none.",
         examples=[{"input_per_mtok": 0.1, "output_per_mtok": 0.4}],
+    )
+
+    embedding_space: Annotated[StrictStr, Field(min_length=1, max_length=MAX_SPACE)] | None = optional(
+        "Embedding space",
+        "A name for the space of its vectors. Embeddings go only to targets of the same model id as the "
+        "group's first target, or of the same declared space.",
+        examples=["bge-m3"],
     )
 
     @model_validator(mode="before")

@@ -107,6 +107,7 @@ class Target:
         lacks: what its config says that it cannot do.
         tags: its own, its group's and its provider's.
         price: as declared; None: not declared.
+        embedding_space: what its config calls the space of its vectors; None: not declared.
     """
 
     id: str
@@ -122,6 +123,13 @@ class Target:
     lacks: frozenset[Capability] = frozenset()
     tags: frozenset[str] = frozenset()
     price: Price | None = None
+    embedding_space: str | None = None
+
+    def shares_space(self, other: Target) -> bool:
+        """Whether vectors of both can be compared: as declared; where one says nothing, by the model id."""
+        if self.embedding_space is None or other.embedding_space is None:
+            return self.model == other.model
+        return self.embedding_space == other.embedding_space
 
 
 @dataclass(frozen=True, slots=True)

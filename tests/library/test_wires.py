@@ -13,7 +13,7 @@ from router import Router, errors
 from router.adapters.bytez_params import USES, Column, carries
 from router.config import RouterConfig
 from router.core.needs import estimated_tokens
-from router.request import Ask, chat_request
+from router.request import Ask, checked_request
 from tests.library.upstream import DONE, MESSAGES, OK, Upstream, chunk, completion, open_router, reply, stream
 
 if TYPE_CHECKING:
@@ -198,10 +198,10 @@ def test_auto_takes_the_best(routers: Router, name: str, chosen: set[str], strea
     ask = Ask(name, MESSAGES, params, streamed)
     if carried[best] != params.keys():
         with pytest.raises(errors.InvalidRequest) as caught:
-            chat_request(engine.routes, engine.adapters, ask, estimator=estimated_tokens)
+            checked_request(engine.routes, engine.adapters, ask, estimator=estimated_tokens)
         assert caught.value.param in params.keys() - carried[best]
         return
-    request = chat_request(engine.routes, engine.adapters, ask, estimator=estimated_tokens)
+    request = checked_request(engine.routes, engine.adapters, ask, estimator=estimated_tokens)
     sent = request.wire(0, 0, engine.adapters).prepare(request.call(0, 0, engine.adapters))
     body = orjson.loads(sent.body)
     assert sent.url.endswith(OPENAI_PATH) is (best is route)
