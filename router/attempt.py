@@ -73,7 +73,9 @@ class UpstreamCall:
             result = await self._exchange(transport, wire, result.call)
         return result
 
-    async def _exchange(self, transport: Transport, wire: Wire[Any], call: Any) -> Ended | FirstContent | Further:
+    async def _exchange(
+        self, transport: Transport, wire: Wire[Any], call: Any
+    ) -> Ended | FirstContent | Further:
         """Send one HTTP request of the attempt, and read what comes of it."""
         send, number = self.send, self.send.attempt
         try:

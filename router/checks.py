@@ -23,6 +23,11 @@ _FORMATS = ("float", "base64")
 
 
 def check_options(options: object) -> None:
+    """Check the options for routing.
+
+    Raises:
+        InvalidRequest: the message names the field.
+    """
     if not isinstance(options, RouterOptions):
         raise InvalidRequest(
             "router must be RouterOptions, such as RouterOptions(timeout=30)", param="router"
@@ -42,6 +47,11 @@ def check_options(options: object) -> None:
 
 
 def caller_params(params: Mapping[str, Any]) -> tuple[Mapping[str, Any], Sequence[tuple[str, str]]]:
+    """The caller's params under canonical names, without None, and (written, canonical) for each rename.
+
+    Raises:
+        InvalidRequest: one is reserved, no JSON, or contradicts a synonym of it; the message names it.
+    """
     given = {name: value for name, value in params.items() if value is not None}
     for name, value in given.items():
         if name in RESERVED:
@@ -61,6 +71,11 @@ def caller_params(params: Mapping[str, Any]) -> tuple[Mapping[str, Any], Sequenc
 
 
 def checked_messages(messages: object) -> Sequence[Mapping[str, Any]]:
+    """The messages of a chat: objects with a role, and a content of a known kind.
+
+    Raises:
+        InvalidRequest: the message names the place.
+    """
     if not isinstance(messages, list | tuple) or not messages:
         raise InvalidRequest("messages must be a list with at least one message", param="messages")
     if len(messages) > MAX_MESSAGES:

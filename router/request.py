@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -29,6 +28,8 @@ from router.errors import InvalidRequest, UnknownModel
 from router.types import RouterOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from router.adapters.base import Adapter, ChatWire, Wire
     from router.core.needs import Estimator
     from router.core.table import Group, Route, Target

@@ -170,10 +170,10 @@ class Decoder(Protocol):
         ...
 
 
-CallT = TypeVar("CallT", contravariant=True)
+Call_contra = TypeVar("Call_contra", contravariant=True)
 
 
-class Wire(Protocol[CallT]):
+class Wire(Protocol[Call_contra]):
     """One wire, for one provider and one kind of call."""
 
     def carries(self, param: str, value: object) -> bool:
@@ -184,14 +184,14 @@ class Wire(Protocol[CallT]):
         """The name under which a carried *param* goes up; None when it asks for nothing and is not sent."""
         ...
 
-    def refuses(self, call: CallT) -> str | None:
+    def refuses(self, call: Call_contra) -> str | None:
         """Why this wire cannot carry *call*'s messages or input, as ``field: reason``; None when it can.
 
         Params are judged by ``carries``, except where they matter in combination.
         """
         ...
 
-    def prepare(self, call: CallT) -> UpstreamRequest:
+    def prepare(self, call: Call_contra) -> UpstreamRequest:
         """The HTTP request for *call*.
 
         Raises:
@@ -200,7 +200,7 @@ class Wire(Protocol[CallT]):
         ...
 
     def parse(
-        self, call: CallT, status: int, headers: Headers, body: bytes
+        self, call: Call_contra, status: int, headers: Headers, body: bytes
     ) -> Completion | Further | Failure:
         """Read a whole reply."""
         ...

@@ -16,7 +16,16 @@ from router.adapters.shapes import HeaderList, dump, request_headers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from router.adapters.base import ChatCall, ChatWire, Completion, Decoder, EmbeddingCall, Headers, Upstream, Wire
+    from router.adapters.base import (
+        ChatCall,
+        ChatWire,
+        Completion,
+        Decoder,
+        EmbeddingCall,
+        Headers,
+        Upstream,
+        Wire,
+    )
     from router.core.failure import Failure
 
 _OPENAI_HOST = "api.openai.com"

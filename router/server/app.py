@@ -171,8 +171,8 @@ def _route(path: bytes) -> tuple[str, str]:
     if found is None and path.startswith(_MODEL_PREFIXES):
         return _MODEL
     if found is None:
-        message = "there is no such path; this gateway has /v1/chat/completions, /v1/embeddings and /v1/models"
-        raise Refused(404, "not_found", message)
+        known = "/v1/chat/completions, /v1/embeddings and /v1/models"
+        raise Refused(404, "not_found", f"there is no such path; this gateway has {known}")
     return found
 
 

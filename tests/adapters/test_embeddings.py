@@ -171,7 +171,7 @@ def test_bytez_takes_texts() -> None:
     assert bytez().refuses(call(["x"])) is None
     refusal = bytez().refuses(call([1, 2]))
     assert str(refusal).startswith("input: ")
-    with pytest.raises(Uncarried, match="^input: "):
+    with pytest.raises(Uncarried, match=r"^input: "):
         bytez().prepare(call([1, 2]))
 
 
