@@ -44,6 +44,11 @@ def price(target: TargetConfig) -> Price | None:
     return Price(written.input_per_mtok, written.output_per_mtok, written.per_second)
 
 
+def protocol(provider: ProviderConfig | None) -> str:
+    """Which of Bytez's wires the provider uses."""
+    return (provider.protocol if provider is not None else None) or "auto"
+
+
 def tags(source: ProviderConfig | GroupConfig | TargetConfig | None) -> tuple[str, ...]:
     """The tags written there."""
     return (source.tags if source is not None else None) or ()

@@ -42,7 +42,7 @@ from router.core.table import (
     concrete,
 )
 from router.core.wildcards import WildcardIndex
-from router.inherited import ejection, hedge, lacks, lowered, price, retries, tags, whole
+from router.inherited import ejection, hedge, lacks, lowered, price, protocol, retries, tags, whole
 from router.layers import Layer, Locate, ParamLayers, nested, setting, written_at
 from router.spaces import check_spaces
 
@@ -86,11 +86,6 @@ def passthrough_of(provider: ProviderConfig | None) -> frozenset[str] | None:
     return frozenset(() if written == "known" else written)
 
 
-def protocol_of(provider: ProviderConfig | None) -> str:
-    """Which of Bytez's wires the provider uses."""
-    return (provider.protocol if provider is not None else None) or "auto"
-
-
 def nowhere(_path: Path) -> Place:
     """The place of every key of a config that was made in Python."""
     return Place("config", 0, 0)
@@ -109,7 +104,10 @@ class _Compiler:
         self._concrete: dict[str, Group | None] = {}
         # Asked what they carry, never where they are.
         self._adapters = {
-            name: build(adapter_of(written), _account(name, written))
+            name: build(
+                adapter_of(written),
+                Upstream(name, "", passthrough=passthrough_of(written), protocol=protocol(written)),
+            )
             for name, written in ({"bytez": None} | self._written).items()
         }
 
@@ -360,11 +358,6 @@ class _Compiler:
 
 def _with_worst_case(route: Route) -> Route:
     return replace(route, worst=worst_case(route))
-
-
-def _account(name: str, written: ProviderConfig | None) -> Upstream:
-    """What an adapter must know of a provider to say what it carries."""
-    return Upstream(name, "", passthrough=passthrough_of(written), protocol=protocol_of(written))
 
 
 def _larger(group: Group, asked: Group, *, unknown: bool) -> bool:
