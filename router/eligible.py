@@ -117,10 +117,11 @@ class _Judge:
         self._adapters = adapters
         self._asked = request.call_of("", request.params)
         self._verdicts: dict[int, _Verdict] = {}  # By the wire's identity: adapters outlive requests.
-        self.wires = tuple(
-            tuple(self._chosen(g, t) for t in range(len(group.targets)))
-            for g, group in enumerate(self._groups)
-        )
+        taken = [
+            [self._taken(g, t) for t in range(len(group.targets))] for g, group in enumerate(self._groups)
+        ]
+        self._verdicts_taken = [[verdict for _, verdict in row] for row in taken]
+        self.wires = tuple(tuple(wire for wire, _ in row) for row in taken)
         self.dropped = self._droppable()
 
     def problems(self, group: int, index: int) -> list[Problem]:
@@ -132,7 +133,7 @@ class _Judge:
         misfit = self._request.misfit(target)
         if misfit is not None:
             return [Problem("model", misfit)]
-        verdict = self._verdict_on(group, index)
+        verdict = self._verdicts_taken[group][index]
         if verdict.refusal is not None:
             return [Problem(verdict.refusal.partition(":")[0], verdict.refusal)]
         found: list[Problem] = []
@@ -149,24 +150,20 @@ class _Judge:
             found += self._beyond(group, index, target.context_window)
         return found
 
-    def _chosen(self, group: int, index: int) -> int:
+    def _taken(self, group: int, index: int) -> tuple[int, _Verdict]:
         """The wire that takes the messages and carries most of the caller's params; the first of equals."""
         target = self._groups[group].targets[index]
         wires = self._request.wires_of(self._adapters[target.provider], target.model)
         first = self._verdict(wires[0])
         if len(wires) == 1 or not (first.uncarried or first.refusal):
-            return 0
+            return 0, first
         given = self._request.merged(group, index).given  # What is dropped or forced needs no carrier.
         verdicts = [self._verdict(wire) for wire in wires]
-        return min(
+        best = min(
             range(len(wires)),
             key=lambda i: (verdicts[i].refusal is not None, len(verdicts[i].uncarried & given)),
         )
-
-    def _verdict_on(self, group: int, index: int) -> _Verdict:
-        target = self._groups[group].targets[index]
-        wires = self._request.wires_of(self._adapters[target.provider], target.model)
-        return self._verdict(wires[self.wires[group][index]])
+        return best, verdicts[best]
 
     def _verdict(self, wire: Wire[Any]) -> _Verdict:
         known = self._verdicts.get(id(wire))
@@ -178,9 +175,8 @@ class _Judge:
 
     def _droppable(self) -> frozenset[str]:
         """The caller's params that no target can carry and that every target's config allows to drop."""
-        targets = [(g, t) for g, group in enumerate(self._groups) for t in range(len(group.targets))]
-        nowhere = set.intersection(*(self._verdict_on(g, t).uncarried for g, t in targets))
-        if nowhere and all(self._groups[g].targets[t].drop_unsupported for g, t in targets):
+        nowhere = set.intersection(*(verdict.uncarried for row in self._verdicts_taken for verdict in row))
+        if nowhere and all(target.drop_unsupported for group in self._groups for target in group.targets):
             return frozenset(nowhere)
         return frozenset()
 

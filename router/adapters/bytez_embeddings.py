@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from router.adapters.base import EmbeddingCall, Headers, Upstream
     from router.core.failure import Failure
 
+MAX_NUMBERS = 2**23
+"""Numbers of one answer, all its vectors together: 2,048 vectors of 4,096."""
+
 _DEEPEST = 4  # A vector in a list, of one text, of one batch.
 
 
@@ -89,6 +92,8 @@ class BytezEmbedder:
         vector = in_wanted_form(output, call.params) if isinstance(output, list) else None
         if vector is None:
             return broken(status, "the reply's output is not one vector")
+        if dimensions(vector) * len(inputs_of(call.input)) > MAX_NUMBERS:
+            return broken(status, "the vectors would be too large together; embed fewer texts at once")
         if call.vectors and dimensions(vector) != dimensions(call.vectors[0]):
             return broken(status, "the model gave vectors of different lengths")
         call = replace(call, vectors=(*call.vectors, vector), costs=(*call.costs, cost_of(headers)))

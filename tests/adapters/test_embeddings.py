@@ -7,6 +7,7 @@ import pytest
 
 from router.adapters.base import Completion, EmbeddingCall, Further, Uncarried, Upstream, Wire
 from router.adapters.bytez import BytezAdapter
+from router.adapters.bytez_embeddings import MAX_NUMBERS
 from router.adapters.openai import OpenAIAdapter
 from router.core.failure import Failure, FailureClass
 from router.types import Secret
@@ -212,6 +213,16 @@ def test_bytez_failures(status: int, reply: Any, kind: FailureClass) -> None:
     failed = parse(bytez(), call(), reply, status)
     assert isinstance(failed, Failure)
     assert failed.kind is kind
+
+
+def test_bytez_answers_are_bounded() -> None:
+    """What all vectors together will take is known from the first, and refused when it is too much."""
+    many = call(["x"] * 2048)
+    allowed = parse(bytez(), many, {"error": None, "output": [0.5] * (MAX_NUMBERS // 2048)})
+    assert isinstance(allowed, Further)
+    failed = parse(bytez(), many, {"error": None, "output": [0.5] * (MAX_NUMBERS // 2048 + 1)})
+    assert isinstance(failed, Failure)
+    assert failed.kind is FailureClass.PROTOCOL
 
 
 def test_bytez_lengths() -> None:

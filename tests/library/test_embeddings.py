@@ -204,6 +204,14 @@ def test_windows(up: Upstream) -> None:
             assert caught.value.param == "input"
 
 
+def test_capabilities_of_chats_do_not_matter(up: Upstream) -> None:
+    """A target that declares it cannot do what chats may need embeds all the same."""
+    up.script(OK)
+    target = {"model": "p1/m", "supports": {"tools": False, "streaming": False, "vision": False}}
+    with open_router(up, models={"g": {"targets": [target]}}) as router:
+        assert shown(router.embedding("g", "x")) == [VECTOR]
+
+
 # --- what callers may give
 
 
