@@ -155,7 +155,7 @@ def test_a_groups_window_is_its_largest_when_all_are_known(
 def test_embedding_spaces(
     first: tuple[str, str | None], second: tuple[str, str | None], *, shared: bool
 ) -> None:
-    """Two declarations decide; where one says nothing, the upstream's model id does. Order does not matter."""
+    """Two declarations decide; where one is missing, the model id does. Order does not matter."""
     one, other = (
         Target(id=name, provider=name.partition("/")[0], model=name.partition("/")[2], embedding_space=space)
         for name, space in (first, second)
