@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from router.adapters.base import Completion, Uncarried, UpstreamRequest
+from router.adapters.bytez_openai_stream import ContainerDecoder
 from router.adapters.bytez_params import Column, carries, wire_params
 from router.adapters.bytez_reply import cost_of
 from router.adapters.openai_reply import read_completion
@@ -85,7 +86,8 @@ class BytezOpenAI:
 
     def decoder(self, call: ChatCall, status: int, headers: Headers) -> Decoder:
         """A decoder for a streamed reply with a 2xx status."""
-        return OpenAIDecoder(call, status, headers, self._wall)
+        decoder = OpenAIDecoder(call, status, headers, self._wall)
+        return ContainerDecoder(decoder) if self._column is Column.OPEN else decoder
 
     def _messages(self, messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """*messages* as the route takes them; the caller's objects are not changed.

@@ -253,14 +253,64 @@ def decoded(*pieces: bytes) -> list[StreamItem]:
 
 
 def test_container_stream() -> None:
-    """The finish reason on the last content token ends the stream well, and the token is delivered."""
+    """The role comes first, and the finish reason, taken off the last token, in a chunk of its own."""
     items = decoded(event({"content": "Lon"}), event({"content": "don"}, "stop"), b"data: [DONE]\n\n")
     assert isinstance(items[-1], StreamEnd)
     assert not items[-1].assumed_finish
-    chunks = [item.data for item in items if isinstance(item, Chunk)]
-    assert "".join(chunk["choices"][0]["delta"]["content"] for chunk in chunks) == "London"
-    assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
-    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+    chunks = [item for item in items if isinstance(item, Chunk)]
+    assert {chunk.data["object"] for chunk in chunks} == {"chat.completion.chunk"}
+    choices = [chunk.data["choices"][0] for chunk in chunks]
+    assert [(choice["delta"], choice["finish_reason"]) for choice in choices] == [
+        ({"role": "assistant", "content": "Lon"}, None),
+        ({"content": "don"}, None),
+        ({}, "stop"),
+    ]
+    assert [chunk.commits for chunk in chunks] == [True, True, False]
+
+
+def test_usage_comes_last() -> None:
+    """Counts that stand beside the last token go with the chunk that ends the stream."""
+    counted = orjson.loads(event({"content": "x"}, "length")[6:])
+    counted["usage"] = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    first, last, _ = decoded(b"data: " + orjson.dumps(counted) + b"\n\n")
+    assert isinstance(first, Chunk)
+    assert isinstance(last, Chunk)
+    assert "usage" not in first.data
+    assert last.data["usage"] == counted["usage"]
+
+
+def test_several_choices_in_one_chunk() -> None:
+    """Each choice gets its role once, and an end of its own; one that only ends stays where it is."""
+    both = [
+        {"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"},
+        {"index": 1, "delta": {}, "finish_reason": "length"},
+    ]
+    data = {"id": "x", "object": "chat.completion", "created": 1, "model": OPEN, "choices": both}
+    first, last, end = decoded(b"data: " + orjson.dumps(data) + b"\n\n")
+    assert isinstance(first, Chunk)
+    assert isinstance(last, Chunk)
+    assert isinstance(end, StreamEnd)
+    told = [(choice["delta"].get("role"), choice["finish_reason"]) for choice in first.data["choices"]]
+    assert told == [("assistant", None), ("assistant", "length")]
+    assert last.data["choices"] == [{"index": 0, "delta": {}, "finish_reason": "stop"}]
+
+
+@pytest.mark.parametrize("model", [OPEN, CLOSED])
+def test_openais_own_form_is_untouched(model: str) -> None:
+    """A container that streams as OpenAI does (vLLM) keeps its bytes; so do closed models."""
+    pieces = []
+    for delta, reason in (
+        ({"role": "assistant", "content": ""}, None),
+        ({"content": "x"}, None),
+        ({}, "stop"),
+    ):
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        data = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+        pieces.append(orjson.dumps(data))
+    decoder = wire(model).decoder(call(stream=True), 200, {})
+    items = decoder.feed(b"".join(b"data: " + piece + b"\n\n" for piece in pieces))
+    assert [item.raw for item in items if isinstance(item, Chunk)] == pieces
+    assert isinstance(decoder.finish()[-1], StreamEnd)
 
 
 @pytest.mark.parametrize(
