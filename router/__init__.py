@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from router.client import Router
-    from router.default import acompletion, completion
+    from router.default import acompletion, aembedding, completion, embedding
     from router.errors import (
         AllAttemptsFailed,
         AuthenticationFailed,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         UpstreamError,
     )
     from router.streams import AsyncChatStream, ChatStream
-    from router.types import ChatCompletion, ChatCompletionChunk, RouterOptions
+    from router.types import ChatCompletion, ChatCompletionChunk, EmbeddingResponse, RouterOptions
 
 __version__ = "0.1.0"
 
@@ -55,6 +55,7 @@ _HOMES = {
     "ConnectionFailed": "router.errors",
     "ContentRefused": "router.errors",
     "ContextOverflow": "router.errors",
+    "EmbeddingResponse": "router.types",
     "InvalidRequest": "router.errors",
     "NotFound": "router.errors",
     "Overloaded": "router.errors",
@@ -72,7 +73,9 @@ _HOMES = {
     "UnknownModel": "router.errors",
     "UpstreamError": "router.errors",
     "acompletion": "router.default",
+    "aembedding": "router.default",
     "completion": "router.default",
+    "embedding": "router.default",
 }
 
 __all__ = [
@@ -87,6 +90,7 @@ __all__ = [
     "ConnectionFailed",
     "ContentRefused",
     "ContextOverflow",
+    "EmbeddingResponse",
     "InvalidRequest",
     "NotFound",
     "Overloaded",
@@ -105,7 +109,9 @@ __all__ = [
     "UpstreamError",
     "__version__",
     "acompletion",
+    "aembedding",
     "completion",
+    "embedding",
 ]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from router.adapters.base import Completion, StreamEnd, Uncarried
+from router.adapters.base import ChatCall, Completion, Further, StreamEnd, Uncarried
 from router.adapters.replay import replay, usage_asked
 from router.core.events import Ended, FirstContent, Send
 from router.core.failure import Failure, FailureClass
@@ -18,10 +18,10 @@ from router.transport.base import TransportFailure
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from router.adapters.base import Adapter, ChatCall, Decoder, StreamItem
+    from router.adapters.base import Adapter, ChatWire, Decoder, StreamItem, Wire
     from router.loops import Connections
-    from router.request import ChatRequest
-    from router.transport.base import UpstreamResponse
+    from router.request import Request
+    from router.transport.base import Transport, UpstreamResponse
 
 _OK = range(200, 300)
 _DRAIN_S = 0.02
@@ -43,7 +43,7 @@ class UpstreamCall:
     def __init__(
         self,
         send: Send,
-        request: ChatRequest,
+        request: Request,
         adapters: Mapping[str, Adapter],
         connections: Connections,
         clock: Callable[[], float],
@@ -67,31 +67,46 @@ class UpstreamCall:
         Raises:
             RouterClosed: the router was closed.
         """
-        send, number = self.send, self.send.attempt
+        send = self.send
         target = self._request.route.groups[send.group].targets[send.target]
-        adapter = self._adapters[target.provider]
+        wire = self._request.wire(send.group, send.target, self._adapters)
         call = self._request.call(send.group, send.target, self._adapters)
-        if send.hold and not adapter.streams_tell:  # Only a whole reply says whether it is good.
+        if (
+            isinstance(call, ChatCall) and send.hold and not cast("ChatWire", wire).streams_tell
+        ):  # Only a whole reply says whether it is good.
             call = replace(call, stream=False)
         transport = self._connections.transport(target.provider)
+        result = await self._exchange(transport, wire, call)
+        while isinstance(result, Further):
+            await self.release()
+            result = await self._exchange(transport, wire, result.call)
+        return result
+
+    async def _exchange(
+        self, transport: Transport, wire: Wire[Any], call: Any
+    ) -> Ended | FirstContent | Further:
+        """Send one HTTP request of the attempt, and read what comes of it."""
+        send, number = self.send, self.send.attempt
         try:
-            response = await transport.send(adapter.prepare(call), send.until)
+            response = await transport.send(wire.prepare(call), send.until)
         except TransportFailure as exc:
             return Ended(number, Failure(exc.kind))
         except Uncarried as exc:  # A default or forced param of this target does not go with the request.
             return Ended(number, Failure(FailureClass.UNSUPPORTED, message=str(exc)))
         self._response = response
         self.status = response.status
-        if call.stream and response.status in _OK:
-            self._decoder = adapter.decoder(call, response.status, response.headers)
+        if isinstance(call, ChatCall) and call.stream and response.status in _OK:
+            self._decoder = cast("ChatWire", wire).decoder(call, response.status, response.headers)
             return await self._open(number)
         try:
             body = await response.read(send.until)
         except TransportFailure as exc:
             return await self._ended(number, Failure(exc.kind, status=response.status))
-        result = adapter.parse(call, response.status, response.headers, body)
+        result = wire.parse(call, response.status, response.headers, body)
         if isinstance(result, Failure):
             return await self._ended(number, result)
+        if isinstance(result, Further):
+            return result
         self._answered(call, result)
         await self.release()
         return Ended(number, None, total_tokens(_usage(result.data)))

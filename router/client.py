@@ -20,9 +20,9 @@ from router.loops import (
     background,
     close_connections,
 )
-from router.request import Ask, chat_request
+from router.request import Ask, Task, checked_request
 from router.streams import AsyncChatStream, ChatStream
-from router.types import ChatCompletion, RouterOptions
+from router.types import ChatCompletion, EmbeddingResponse, RouterOptions
 
 if TYPE_CHECKING:
     import os
@@ -229,8 +229,51 @@ class Router:
             return ChatStream(opened, self._run_sync)
         return self._run_sync(self.acompletion(model, messages, stream=False, router=router, **params))
 
+    # --- embeddings
+
+    async def aembedding(
+        self,
+        model: str,
+        input: str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]],  # noqa: A002 - OpenAI's name
+        *,
+        router: RouterOptions | None = None,
+        **params: Any,
+    ) -> EmbeddingResponse:
+        """Embed texts, in the caller's event loop.
+
+        Args:
+            model: a model group, an alias, or a name that a wildcard matches.
+            input: a text, a list of texts, of token ids, or of lists of these; at most 2,048.
+            router: options for routing; None: none.
+            params: OpenAI's, such as ``encoding_format``; None means "not given".
+
+        Returns:
+            OpenAI's shape, one vector for each input in order, with ``routing``.
+
+        Raises:
+            RequestError: the request cannot be routed; nothing was sent.
+            UpstreamError: no attempt answered.
+            RouterClosed: the router was closed.
+        """
+        options = RouterOptions() if router is None else router
+        run = await self.start(Ask(model, input, params, options=options, task=Task.EMBEDDING))
+        reply = EmbeddingResponse.of((await run.whole()).data)
+        reply.routing = run.routing
+        return reply
+
+    def embedding(
+        self,
+        model: str,
+        input: str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]],  # noqa: A002 - OpenAI's name
+        *,
+        router: RouterOptions | None = None,
+        **params: Any,
+    ) -> EmbeddingResponse:
+        """Embed texts and wait for the vectors; as ``aembedding``, from any thread."""
+        return self._run_sync(self.aembedding(model, input, router=router, **params))
+
     async def start(self, ask: Ask, *, request_id: str | None = None) -> Run:
-        """Check a chat request and make it ready to run in the running loop; for gateways.
+        """Check a request and make it ready to run in the running loop; for gateways.
 
         Raises:
             RequestError: the request cannot be routed.
@@ -238,7 +281,7 @@ class Router:
         """
         if self._closed:
             raise RouterClosed
-        request = chat_request(self._engine.routes, self._engine.adapters, ask, estimator=self._estimator)
+        request = checked_request(self._engine.routes, self._engine.adapters, ask, estimator=self._estimator)
         connections = await self._pools.here()
         self._engine.here()
         return Run(self._engine, request, connections, ask.options, request_id or new_request_id())

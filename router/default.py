@@ -1,4 +1,4 @@
-"""``completion()`` without a file: one lazy Router for the process.
+"""``completion()`` and ``embedding()`` without a file: one lazy Router for the process.
 
 It serves ``ROUTER_CONFIG`` if that is set, else every Bytez model under its own name with
 ``BYTEZ_API_KEY``.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from router.streams import AsyncChatStream, ChatStream
-    from router.types import ChatCompletion, RouterOptions
+    from router.types import ChatCompletion, EmbeddingResponse, RouterOptions
 
 _WATCHED = ("BYTEZ_API_KEY", "BYTEZ_BASE_URL", "ROUTER_CONFIG")
 _BUILT_IN = 'version: 1\nmodels:\n  "bytez/*": bytez/*\n'
@@ -137,3 +137,25 @@ async def acompletion(
     if stream:
         return await current.acompletion(model, messages, stream=True, router=router, **params)
     return await current.acompletion(model, messages, stream=False, router=router, **params)
+
+
+def embedding(
+    model: str,
+    input: str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]],  # noqa: A002 - OpenAI's name
+    *,
+    router: RouterOptions | None = None,
+    **params: Any,
+) -> EmbeddingResponse:
+    """``Router.embedding`` on the process's own router."""
+    return _default.current().embedding(model, input, router=router, **params)
+
+
+async def aembedding(
+    model: str,
+    input: str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]],  # noqa: A002 - OpenAI's name
+    *,
+    router: RouterOptions | None = None,
+    **params: Any,
+) -> EmbeddingResponse:
+    """``Router.aembedding`` on the process's own router."""
+    return await _default.current().aembedding(model, input, router=router, **params)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, assert_never, cast
 
 from router.adapters.base import Chunk, Completion, StreamEnd
 from router.attempt import UpstreamCall
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from router.core.rooms import Full
     from router.engine import Engine
     from router.loops import Connections
-    from router.request import ChatRequest
+    from router.request import ChatRequest, Request
     from router.types import RouterOptions
 
 
@@ -72,7 +72,7 @@ class Run:
     def __init__(
         self,
         engine: Engine,
-        request: ChatRequest,
+        request: Request,
         connections: Connections,
         options: RouterOptions,
         request_id: str,
@@ -265,7 +265,8 @@ class Run:
         self._answering = call
         if self._first_content_s is None:
             self._first_content_s = self._clock() - self._chain.started
-            self._delivery = delivery_of(self._request, call.send)
+            # Only a chat is ever streamed.
+            self._delivery = delivery_of(cast("ChatRequest", self._request), call.send)
 
     def _step(self, event: Event) -> tuple[Action, ...]:
         return self._seat.step(event)
@@ -279,7 +280,9 @@ class Run:
         for action in actions:
             match action:
                 case Send():
-                    request = self._request if self._delivery is None else self._delivery.again(self._request)
+                    request = self._request
+                    if self._delivery is not None:
+                        request = self._delivery.again(cast("ChatRequest", request))
                     adapters = self._engine.rotation[action.credential]
                     call = UpstreamCall(action, request, adapters, self._connections, self._clock)
                     self._calls[action.attempt] = call

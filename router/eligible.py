@@ -7,21 +7,20 @@ of them a comparison each.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from router.adapters.base import ChatCall
 from router.core.failure import FallbackList
-from router.core.needs import message_needs, param_needs
+from router.core.needs import param_needs
 from router.core.traits import Capability
 from router.errors import InvalidRequest, RequestTooLong
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from router.adapters.base import Adapter
+    from router.adapters.base import Adapter, Wire
     from router.core.needs import Estimator
-    from router.core.table import Group, Route, Target
-    from router.request import ChatRequest
+    from router.core.table import Route, Target
+    from router.request import Request
 
 _SHOWN_PROBLEMS = 3
 
@@ -47,19 +46,21 @@ class Eligible:
 
     Attributes:
         targets: for each group and target of the route, whether it can carry the request.
+        wires: for each of them which of its wires it would be asked over.
         dropped: the caller's params that no target can carry and that may be left out.
         first_list: where the chain goes on when no target of the asked group can carry it.
         tokens: for each group and target, about how many tokens it and its reply take; empty: not asked for.
     """
 
     targets: tuple[tuple[bool, ...], ...] = ()
+    wires: tuple[tuple[int, ...], ...] = ()
     dropped: frozenset[str] = frozenset()
     first_list: FallbackList = FallbackList.ON_ERROR
     tokens: tuple[tuple[int, ...], ...] = ()
 
 
 def eligible(
-    request: ChatRequest,
+    request: Request,
     tags: frozenset[str],
     adapters: Mapping[str, Adapter],
     estimator: Estimator,
@@ -90,7 +91,19 @@ def eligible(
     reachable = (0, *route.lists.get(first, ()))
     if not any(any(found[index]) for index in reachable):
         raise _refused(route, [problem for row in rows for problems in row for problem in problems])
-    return Eligible(found, judge.dropped, first, judge.all_tokens() if metered else ())
+    return Eligible(found, judge.wires, judge.dropped, first, judge.all_tokens() if metered else ())
+
+
+class _Verdict(NamedTuple):
+    """What one wire makes of the request.
+
+    Attributes:
+        uncarried: the caller's params that it cannot carry.
+        refusal: why it cannot carry the messages; None when it can.
+    """
+
+    uncarried: set[str]
+    refusal: str | None
 
 
 class _Judge:
@@ -98,7 +111,7 @@ class _Judge:
 
     def __init__(
         self,
-        request: ChatRequest,
+        request: Request,
         tags: frozenset[str],
         adapters: Mapping[str, Adapter],
         estimator: Estimator,
@@ -109,16 +122,15 @@ class _Judge:
         self._estimator = estimator
         self._tokens: int | None = None
         self._needs: dict[Capability, str] | None = None
-        providers = {target.provider for group in self._groups for target in group.targets}
-        self._uncarried = {
-            name: {
-                param for param, value in request.params.items() if not adapters[name].carries(param, value)
-            }
-            for name in providers
-        }
-        self.dropped = _droppable(self._groups, self._uncarried)
-        asked = ChatCall(model="", messages=request.messages, params=request.params, stream=request.stream)
-        self._refusals = {name: adapters[name].refuses(asked) for name in providers}
+        self._adapters = adapters
+        self._asked = request.call_of("", request.params)
+        self._verdicts: dict[int, _Verdict] = {}  # By the wire's identity: adapters outlive requests.
+        taken = [
+            [self._taken(g, t) for t in range(len(group.targets))] for g, group in enumerate(self._groups)
+        ]
+        self._verdicts_taken = [[verdict for _, verdict in row] for row in taken]
+        self.wires = tuple(tuple(wire for wire, _ in row) for row in taken)
+        self.dropped = self._droppable()
 
     def problems(self, group: int, index: int) -> list[Problem]:
         """Why one target cannot carry the request; empty when it can."""
@@ -126,11 +138,14 @@ class _Judge:
         untagged = self._untagged(group, target)
         if untagged:
             return untagged
-        refusal = self._refusals[target.provider]
-        if refusal is not None:
-            return [Problem(refusal.partition(":")[0], refusal)]
+        misfit = self._request.misfit(target)
+        if misfit is not None:
+            return [Problem("model", misfit)]
+        verdict = self._verdicts_taken[group][index]
+        if verdict.refusal is not None:
+            return [Problem(verdict.refusal.partition(":")[0], verdict.refusal)]
         found: list[Problem] = []
-        uncarried = self._uncarried[target.provider] - self.dropped
+        uncarried = verdict.uncarried - self.dropped
         if uncarried:  # What is dropped or forced would not go up at all.
             given = self._request.merged(group, index).given
             found += [Problem(name) for name in sorted(uncarried) if name in given]
@@ -142,6 +157,36 @@ class _Judge:
         if target.context_window is not None and not found:
             found += self._beyond(group, index, target.context_window)
         return found
+
+    def _taken(self, group: int, index: int) -> tuple[int, _Verdict]:
+        """The wire that takes the messages and carries most of the caller's params; the first of equals."""
+        target = self._groups[group].targets[index]
+        wires = self._request.wires_of(self._adapters[target.provider], target.model)
+        first = self._verdict(wires[0])
+        if len(wires) == 1 or not (first.uncarried or first.refusal):
+            return 0, first
+        given = self._request.merged(group, index).given  # What is dropped or forced needs no carrier.
+        verdicts = [self._verdict(wire) for wire in wires]
+        best = min(
+            range(len(wires)),
+            key=lambda i: (verdicts[i].refusal is not None, len(verdicts[i].uncarried & given)),
+        )
+        return best, verdicts[best]
+
+    def _verdict(self, wire: Wire[Any]) -> _Verdict:
+        known = self._verdicts.get(id(wire))
+        if known is None:
+            params = self._request.params
+            uncarried = {name for name, value in params.items() if not wire.carries(name, value)}
+            known = self._verdicts[id(wire)] = _Verdict(uncarried, wire.refuses(self._asked))
+        return known
+
+    def _droppable(self) -> frozenset[str]:
+        """The caller's params that no target can carry and that every target's config allows to drop."""
+        nowhere = set.intersection(*(verdict.uncarried for row in self._verdicts_taken for verdict in row))
+        if nowhere and all(target.drop_unsupported for group in self._groups for target in group.targets):
+            return frozenset(nowhere)
+        return frozenset()
 
     def _untagged(self, group: int, target: Target) -> list[Problem]:
         required = self._tags | self._groups[0].require | self._groups[group].require
@@ -155,7 +200,7 @@ class _Judge:
     def _lacking(self, group: int, index: int) -> list[Problem]:
         target = self._groups[group].targets[index]
         if self._needs is None:
-            self._needs = message_needs(self._request.messages)
+            self._needs = self._request.needs()
             if self._request.stream:
                 self._needs[Capability.STREAMING] = "stream"
         needs = {**self._needs, **param_needs(self._request.merged(group, index).params)}
@@ -173,12 +218,12 @@ class _Judge:
             f"the request is too long: about {asked} tokens and a reply of up to {reply} do not fit "
             f"into the {window} of {self._groups[group].targets[index].id}"
         )
-        return [Problem("messages", message, too_long=True)]
+        return [Problem(self._request.subject, message, too_long=True)]
 
     def _tokens_of(self, group: int, index: int) -> tuple[int, int]:
         """About how many tokens one target reads, and how many it may write, as far as that is bounded."""
         if self._tokens is None:
-            self._tokens = self._estimator(self._request.messages)
+            self._tokens = self._request.tokens(self._estimator)
         wanted = self._request.merged(group, index).params.get("max_tokens")
         return self._tokens, wanted if isinstance(wanted, int) and wanted > 0 else 0
 
@@ -192,14 +237,6 @@ class _Judge:
 
 def _tags(names: Sequence[str]) -> str:
     return f"the {'tags' if names[1:] else 'tag'} {', '.join(map(repr, names[:10]))}"
-
-
-def _droppable(groups: Sequence[Group], uncarried: Mapping[str, set[str]]) -> frozenset[str]:
-    """The caller's params that no target can carry and that every target's config allows to drop."""
-    nowhere = set.intersection(*uncarried.values())
-    if nowhere and all(target.drop_unsupported for group in groups for target in group.targets):
-        return frozenset(nowhere)
-    return frozenset()
 
 
 def _refused(route: Route, problems: Sequence[Problem]) -> InvalidRequest:

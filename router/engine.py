@@ -14,7 +14,7 @@ from router.config.diagnostics import Diagnostics
 from router.config.models import ProviderConfig
 from router.config.secrets import UnusableSecret, resolve, unencrypted, url_problem
 from router.core.state import Shared
-from router.inherited import keys
+from router.inherited import keys, protocol
 from router.loops import ForkLock
 from router.plan import adapter_of, compile_plan, nowhere, passthrough_of
 from router.routes import Routes
@@ -161,6 +161,7 @@ class _Opener:
             headers=headers,
             auto_scale=bool(written.auto_scale),
             passthrough=passthrough_of(self._providers.get(name)),
+            protocol=protocol(self._providers.get(name)),
         )
 
     def transport(self, name: str, upstream: Upstream) -> TransportSettings:

@@ -80,6 +80,11 @@ def limits(source: ProviderConfig | GroupConfig | TargetConfig | None) -> Limits
     )
 
 
+def protocol(provider: ProviderConfig | None) -> str:
+    """Which of Bytez's wires the provider uses."""
+    return (provider.protocol if provider is not None else None) or "auto"
+
+
 def tags(source: ProviderConfig | GroupConfig | TargetConfig | None) -> tuple[str, ...]:
     """The tags written there."""
     return (source.tags if source is not None else None) or ()

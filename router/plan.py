@@ -54,12 +54,14 @@ from router.inherited import (
     lowered,
     prefill,
     price,
+    protocol,
     retries,
     tags,
     whole,
 )
 from router.layers import Layer, Locate, ParamLayers, nested, setting, written_at
 from router.preconditions import check_on_break
+from router.spaces import check_spaces
 
 _FIRST_CHUNK_S = {"bytez": 300.0}  # A cold start may take minutes.
 
@@ -119,7 +121,10 @@ class _Compiler:
         self._concrete: dict[str, Group | None] = {}
         # Asked what they carry, never where they are.
         self._adapters = {
-            name: build(adapter_of(written), Upstream(name, "", passthrough=passthrough_of(written)))
+            name: build(
+                adapter_of(written),
+                Upstream(name, "", passthrough=passthrough_of(written), protocol=protocol(written)),
+            )
             for name, written in ({"bytez": None} | self._written).items()
         }
 
@@ -136,6 +141,7 @@ class _Compiler:
         for name, route in routes.items():
             self._warn_of_travelling_force(route)
             self._check_worst_case(name, route)
+            check_spaces(route, self._locate, self.diagnostics)
         wildcards = tuple(
             Wildcard(name.partition("*")[0], name.partition("*")[2], routes.pop(name)) for name in patterns
         )
@@ -222,7 +228,7 @@ class _Compiler:
         layers.sort(key=lambda layer: layer.level)
         adapter = adapter_of(written)
         policy = self._layered.policy(layers)
-        self._warn_of_force(layers, policy.force, provider)
+        self._warn_of_force(layers, policy.force, item.model)
         settings = [layer.settings for layer in layers if "unsupported" in type(layer.settings).model_fields]
         return Target(
             id=item.model,
@@ -243,6 +249,7 @@ class _Compiler:
             limits=limits(item),
             prefill=prefill(item),
             deterministic=item.deterministic is True,
+            embedding_space=item.embedding_space,
         )
 
     def _check_tags(self, group: Group) -> None:
@@ -261,9 +268,10 @@ class _Compiler:
 
     # --- force
 
-    def _warn_of_force(self, layers: Sequence[Layer], force: Mapping[str, Setting], provider: str) -> None:
-        """Warn of each setting of *force*, written in *layers*, that *provider* cannot carry."""
-        carries = self._adapters[provider].carries
+    def _warn_of_force(self, layers: Sequence[Layer], force: Mapping[str, Setting], target: str) -> None:
+        """Warn of each setting of *force*, written in *layers*, that *target*'s usual wire cannot carry."""
+        provider, _, model = target.partition("/")
+        carries = self._adapters[provider].wires(model)[0].carries
         for name, forced in force.items():
             if not carries(name, forced.value):
                 path = written_at(layers, "force", name)
@@ -282,7 +290,7 @@ class _Compiler:
                 kept = {
                     name: forced for name, forced in both.items() if asked.policy.force.get(name) is forced
                 }
-                self._warn_of_force(layers, kept, target.provider)
+                self._warn_of_force(layers, kept, target.id)
 
     # --- routes
 

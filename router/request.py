@@ -6,30 +6,44 @@ Pure: no I/O, no clock. The result holds everything an attempt needs.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from router.adapters.base import ChatCall
-from router.adapters.params import RESERVED, canonical
+from router.adapters.base import ChatCall, EmbeddingCall
+from router.adapters.vectors import inputs_of
+from router.checks import (
+    caller_params,
+    check_embedding_params,
+    check_options,
+    checked_input,
+    checked_messages,
+)
 from router.core.merge import REQUEST, LedgerEntry, Merged, combine, fit, merge
+from router.core.needs import message_needs
 from router.core.select import affinity_key
 from router.eligible import Eligible, eligible
 from router.errors import InvalidRequest, UnknownModel
-from router.plainjson import json_problem
 from router.types import RouterOptions
 
 if TYPE_CHECKING:
-    from router.adapters.base import Adapter
+    from collections.abc import Mapping, Sequence
+
+    from router.adapters.base import Adapter, ChatWire, Wire
     from router.core.needs import Estimator
-    from router.core.table import Group, Route
+    from router.core.table import Group, Route, Target
+    from router.core.traits import Capability
     from router.routes import Routes
 
-MAX_MESSAGES = 10_000
-"""More messages than this in one request are refused."""
-MAX_TAGS = 100
-"""Nobody needs more tags of one target."""
 _SHOWN_CHARS = 100
+
+
+class Task(Enum):
+    """What a request asks for."""
+
+    CHAT = "chat"
+    EMBEDDING = "embedding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +51,31 @@ class Ask:
     """What a caller asks, as it came: nothing of it has been checked.
 
     Attributes:
-        model, messages: whatever was given.
+        model: whatever was given.
+        subject: the messages of a chat, the input of an embedding: whatever was given.
         params: whatever else was given.
         stream: whether a stream is asked for.
         options: options for routing.
         headers: of the gateway's request, names in lower case; empty in the library.
+        task: what is asked for.
     """
 
     model: object
-    messages: object
+    subject: object
     params: Mapping[str, Any]
     stream: bool = False
     options: RouterOptions = field(default_factory=RouterOptions)
     headers: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
+    task: Task = Task.CHAT
 
 
-@dataclass(slots=True)
-class ChatRequest:
-    """A chat request, checked against its plan.
+@dataclass(slots=True, kw_only=True)
+class Request(ABC):
+    """A request, checked against its plan.
 
     Attributes:
+        subject: the name of the field that says what is to be answered.
         route: the groups it may go through.
-        messages: as the caller gave them; never changed.
         params: the caller's, under canonical names, without None.
         renames: (written, canonical) for each synonym the caller used.
         stream: whether a stream was asked for.
@@ -66,21 +83,50 @@ class ChatRequest:
         able: which targets can carry it.
     """
 
+    subject: ClassVar[str]
+
     route: Route
-    messages: Sequence[Mapping[str, Any]]
     params: Mapping[str, Any]
     renames: Sequence[tuple[str, str]]
-    stream: bool
+    stream: bool = False
     keys: tuple[bytes, ...] = field(default=(), repr=False)
     able: Eligible = field(default_factory=Eligible)
     _merged: dict[tuple[int, int], Merged] = field(default_factory=dict)
 
-    def call(self, group: int, target: int, adapters: Mapping[str, Adapter]) -> ChatCall:
+    # --- what differs from task to task
+
+    @abstractmethod
+    def call_of(self, model: str, params: Mapping[str, Any]) -> Any:
+        """What the wires of this task prepare: the request, for one model and with these params."""
+
+    @abstractmethod
+    def wires_of(self, adapter: Adapter, model: str) -> tuple[Wire[Any], ...]:
+        """The adapter's wires for this task."""
+
+    @abstractmethod
+    def needs(self) -> dict[Capability, str]:
+        """What the request, but for its params, needs of a target, each with the field that needs it."""
+
+    @abstractmethod
+    def tokens(self, estimator: Estimator) -> int:
+        """How many tokens must fit into a context window, but for the reply."""
+
+    @abstractmethod
+    def misfit(self, target: Target) -> str | None:
+        """Why *target* may not serve beside the others of the chain; None when it may."""
+
+    # --- what does not
+
+    def call(self, group: int, target: int, adapters: Mapping[str, Adapter]) -> Any:
         """What to send to one target."""
-        chosen = self.route.groups[group].targets[target]
         merged = self.merged(group, target)
-        fit(merged, adapters[chosen.provider].carries, drop=self.able.dropped)
-        return ChatCall(model=chosen.model, messages=self.messages, params=merged.params, stream=self.stream)
+        fit(merged, self.wire(group, target, adapters).carries, drop=self.able.dropped)
+        return self.call_of(self.route.groups[group].targets[target].model, merged.params)
+
+    def wire(self, group: int, target: int, adapters: Mapping[str, Adapter]) -> Wire[Any]:
+        """The wire over which one target is asked."""
+        chosen = self.route.groups[group].targets[target]
+        return self.wires_of(adapters[chosen.provider], chosen.model)[self.able.wires[group][target]]
 
     def merged(self, group: int, target: int) -> Merged:
         """The params for one target, merged once."""
@@ -95,23 +141,97 @@ class ChatRequest:
         """What was done to the params for one target: the caller's renames, the merge, the wire's names."""
         renamed = [LedgerEntry(name, "renamed", REQUEST, written) for written, name in self.renames]
         merged = self.merged(group, target)
-        provider = self.route.groups[group].targets[target].provider
-        adapter = adapters[provider]
-        wire = f"provider {provider}"
+        wire = self.wire(group, target, adapters)
+        source = f"provider {self.route.groups[group].targets[target].provider}"
         sent = []
         for name, value in merged.params.items():
-            spelt = adapter.sends(name, value)
+            spelt = wire.sends(name, value)
             if spelt is None:
-                sent.append(LedgerEntry(name, "idle", wire, value))
+                sent.append(LedgerEntry(name, "idle", source, value))
             elif spelt != name:
-                sent.append(LedgerEntry(name, "sent_as", wire, spelt))
+                sent.append(LedgerEntry(name, "sent_as", source, spelt))
         return (*renamed, *merged.ledger, *sent)
 
 
-def chat_request(
+@dataclass(slots=True, kw_only=True)
+class ChatRequest(Request):
+    """A chat request, checked against its plan.
+
+    Attributes:
+        messages: as the caller gave them; never changed.
+    """
+
+    subject: ClassVar[str] = "messages"
+
+    messages: Sequence[Mapping[str, Any]]
+
+    def call_of(self, model: str, params: Mapping[str, Any]) -> ChatCall:
+        """The chat for one model."""
+        return ChatCall(model=model, messages=self.messages, params=params, stream=self.stream)
+
+    def wires_of(self, adapter: Adapter, model: str) -> tuple[ChatWire, ...]:
+        """The adapter's wires for chat."""
+        return adapter.wires(model)
+
+    def needs(self) -> dict[Capability, str]:
+        """What the messages need."""
+        return message_needs(self.messages)
+
+    def tokens(self, estimator: Estimator) -> int:
+        """The estimate for the messages."""
+        return estimator(self.messages)
+
+    def misfit(self, target: Target) -> str | None:  # noqa: ARG002 - as the other tasks have it
+        """None: any model may answer a chat."""
+        return None
+
+
+@dataclass(slots=True, kw_only=True)
+class EmbeddingRequest(Request):
+    """A request for embeddings, checked against its plan.
+
+    Attributes:
+        input: as the caller gave it; never changed.
+    """
+
+    subject: ClassVar[str] = "input"
+
+    input: str | Sequence[Any]
+
+    def call_of(self, model: str, params: Mapping[str, Any]) -> EmbeddingCall:
+        """The embeddings of one model."""
+        return EmbeddingCall(model=model, input=self.input, params=params)
+
+    def wires_of(self, adapter: Adapter, model: str) -> tuple[Wire[EmbeddingCall], ...]:
+        """The adapter's wires for embeddings."""
+        return adapter.embedders(model)
+
+    def needs(self) -> dict[Capability, str]:
+        """Nothing that a config declares."""
+        return {}
+
+    def tokens(self, estimator: Estimator) -> int:
+        """The longest input's: each has the window to itself."""
+        inputs = inputs_of(self.input)
+        longest = max((item for item in inputs if isinstance(item, str)), key=len, default="")
+        counted = max((len(item) for item in inputs if not isinstance(item, str)), default=0)
+        return max(counted, estimator([{"role": "user", "content": longest}]) if longest else 0)
+
+    def misfit(self, target: Target) -> str | None:
+        """Vectors of two models cannot be compared, so all come from the space of the first target."""
+        first = self.route.asked.targets[0]
+        if first.shares_space(target):
+            return None
+        return (
+            f"{target.id} embeds into another space than {first.id}; ask another model group, or declare the "
+            "same `embedding_space` for both"
+        )
+
+
+def checked_request(
     routes: Routes, adapters: Mapping[str, Adapter], ask: Ask, *, estimator: Estimator
-) -> ChatRequest:
-    """Check a chat request and find out which targets can carry it.
+) -> Request:
+    """Check a request and find out which targets can carry it.
 
     Args:
         routes: what runs.
@@ -124,17 +244,20 @@ def chat_request(
         RequestTooLong: the request fits into no context window.
         InvalidRequest: a field is missing, malformed or reserved, or no target can carry the request.
     """
-    _check_options(ask.options)
+    check_options(ask.options)
     route = find_route(routes, ask.model)
-    given, renames = _caller_params(ask.params)
-    request = ChatRequest(
-        route=route,
-        messages=_checked_messages(ask.messages),
-        params=given,
-        renames=renames,
-        stream=ask.stream,
-        keys=_affinity_keys(route.groups, given, ask),
-    )
+    given, renames = caller_params(ask.params)
+    keys = _affinity_keys(route.groups, given, ask)
+    request: Request
+    if ask.task is Task.CHAT:
+        messages = checked_messages(ask.subject)
+        request = ChatRequest(
+            route=route, params=given, renames=renames, stream=ask.stream, keys=keys, messages=messages
+        )
+    else:
+        check_embedding_params(given)
+        checked = checked_input(ask.subject)
+        request = EmbeddingRequest(route=route, params=given, renames=renames, keys=keys, input=checked)
     tags = frozenset(ask.options.tags)
     request.able = eligible(request, tags, adapters, estimator, metered=routes.plan.metered)
     return request
@@ -160,68 +283,8 @@ def find_route(routes: Routes, model: object) -> Route:
     raise UnknownModel(f"no model group is named {shown!r}{hint}", param="model")
 
 
-def _check_options(options: object) -> None:
-    if not isinstance(options, RouterOptions):
-        raise InvalidRequest(
-            "router must be RouterOptions, such as RouterOptions(timeout=30)", param="router"
-        )
-    timeout: Any = options.timeout  # Callers do not always keep to the types.
-    if timeout is not None:
-        number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
-        if not number or not timeout > 0:
-            raise InvalidRequest("router.timeout must be a number of seconds above 0", param="router.timeout")
-    caller: Any = options.caller
-    if caller is not None and not isinstance(caller, str):
-        raise InvalidRequest("router.caller must be a string", param="router.caller")
-    tags: Any = options.tags
-    texts = isinstance(tags, list | tuple) and all(isinstance(tag, str) for tag in tags)
-    if not texts or len(tags) > MAX_TAGS:
-        raise InvalidRequest(f"router.tags must be a list of texts, at most {MAX_TAGS}", param="router.tags")
-
-
 def _some(names: Sequence[str]) -> str:
     return ", ".join([*names[:10], "…"] if names[10:] else names)
-
-
-def _caller_params(params: Mapping[str, Any]) -> tuple[Mapping[str, Any], Sequence[tuple[str, str]]]:
-    given = {name: value for name, value in params.items() if value is not None}
-    for name, value in given.items():
-        if name in RESERVED:
-            raise InvalidRequest(
-                f"{name} may not be set by a caller; it belongs in the config file", param=name
-            )
-        problem = json_problem(value)
-        if problem is not None:
-            raise InvalidRequest(f"{name} {problem}", param=name)
-    result = canonical(given)
-    for conflict in result.conflicts:
-        raise InvalidRequest(
-            f"{conflict.first} and {conflict.second} mean the same and have different values; give one",
-            param=conflict.second,
-        )
-    return result.params, result.renames
-
-
-def _checked_messages(messages: object) -> Sequence[Mapping[str, Any]]:
-    if not isinstance(messages, list | tuple) or not messages:
-        raise InvalidRequest("messages must be a list with at least one message", param="messages")
-    if len(messages) > MAX_MESSAGES:
-        raise InvalidRequest(f"messages has more than {MAX_MESSAGES} entries", param="messages")
-    for index, message in enumerate(messages):
-        where = f"messages[{index}]"
-        if not isinstance(message, Mapping):
-            raise InvalidRequest(f"{where} must be an object with role and content", param=where)
-        if not isinstance(message.get("role"), str):
-            raise InvalidRequest(f"{where}.role must be a string such as 'user'", param=f"{where}.role")
-        problem = json_problem(message)
-        if problem is not None:
-            raise InvalidRequest(f"{where} {problem}", param=where)
-        content = message.get("content")
-        if content is not None and not isinstance(content, str | list | tuple):
-            raise InvalidRequest(
-                f"{where}.content must be a string, a list of parts, or null", param=f"{where}.content"
-            )
-    return messages
 
 
 def _affinity_keys(groups: Sequence[Group], given: Mapping[str, Any], ask: Ask) -> tuple[bytes, ...]:

@@ -168,6 +168,40 @@ class ChatCompletionChunk(_Envelope):
     __slots__ = ()
 
 
+class Embedding(Record):
+    """The vector of one input: a list of numbers, or base64 of little-endian float32."""
+
+    __slots__ = ()
+    object: str | None
+    index: int | None
+    embedding: list[float] | str
+
+
+class EmbeddingResponse(Record):
+    """Embeddings in OpenAI's shape, plus ``routing``: how they came about.
+
+    ``usage`` is None when the upstream gave none. ``routing`` is an attribute, not a field: it is
+    never serialised with the answer.
+    """
+
+    __slots__ = ("routing",)
+    object: str | None
+    data: list[Embedding]
+    model: str | None
+    usage: Usage | None
+    if TYPE_CHECKING:
+        routing: Routing
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        """Wrap decoded JSON in OpenAI's shape; vectors stay as they are, since there may be many numbers."""
+        self = cls(data)
+        self["data"] = [Embedding(item) for item in data["data"]]
+        if isinstance(data["usage"], dict):
+            self["usage"] = Usage(data["usage"])
+        return self
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """Where a value is found when a Router opens: ``env:NAME`` or ``file:PATH``.

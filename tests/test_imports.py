@@ -19,11 +19,11 @@ ROUTER = Path(__file__).parents[1] / "router"
 _BASE = {"types", "errors"}
 _CORE = {"core", *_BASE}
 _SIDES = {"cache", "adapters", "transport", "telemetry"}
-_COMPILER = {"plan", "layers", "inherited", "preconditions"}
+_COMPILER = {"plan", "layers", "inherited", "preconditions", "spaces"}
 _PLAN = {*_COMPILER, "config", "adapters", *_CORE}
 _CLIENT = {
-    *("attempt", "client", "default", "driver", "eligible", "engine", "flight", "loops"),
-    *("held", "plainjson", "request", "resume", "routes", "seat", "streams"),
+    *("attempt", "checks", "client", "default", "driver", "eligible", "engine", "flight", "held", "loops"),
+    *("plainjson", "request", "resume", "routes", "seat", "streams"),
 }
 _UNDER = {*_CLIENT, *_PLAN, *_SIDES}
 _MAY: dict[str, set[str]] = {

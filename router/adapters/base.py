@@ -1,15 +1,15 @@
 """The seam between the engine and a wire: bytes out, bytes in, no I/O.
 
 An adapter is built once for each provider when a Router opens, with its base URL and credentials
-resolved. It prepares requests, reads whole replies and decodes streams; it never raises for what
-an upstream sends, it returns a Failure.
+resolved. Its wires prepare requests, read whole replies and decode streams; they never raise for what
+an upstream sends, they return a Failure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from router.core.failure import Failure
 
@@ -33,6 +33,7 @@ class Upstream:
         headers: extra request headers from the config; values that are secrets stay Secret.
         auto_scale: Bytez's ``autoScale``.
         passthrough: None lets any unknown param go up; else the names that may, beyond the known.
+        protocol: which of Bytez's wires are used: ``auto``, ``native`` or ``openai``.
     """
 
     provider: str
@@ -42,6 +43,7 @@ class Upstream:
     headers: tuple[tuple[str, str | Secret], ...] = ()
     auto_scale: bool = False
     passthrough: frozenset[str] | None = None
+    protocol: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,26 @@ class ChatCall:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddingCall:
+    """One embedding request for one target, params merged.
+
+    Attributes:
+        model: the upstream's model id.
+        input: as the caller gave it: a text, a list of texts, a list of token ids, or a list of such
+            lists. Not to be changed.
+        params: effective params under their canonical names.
+        vectors: what the wire has got so far for the first inputs, in the form that is wanted.
+        costs: US dollars as the upstream stated them, one for each of *vectors*; None: it did not.
+    """
+
+    model: str
+    input: str | Sequence[Any]
+    params: Mapping[str, Any]
+    vectors: tuple[Any, ...] = field(default=(), repr=False)
+    costs: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamRequest:
     """One HTTP request, complete. Secrets stay wrapped until the transport writes them."""
 
@@ -76,7 +98,8 @@ class Completion:
     """A whole answer.
 
     Attributes:
-        data: OpenAI's ``chat.completion`` object, decoded. ``usage`` is absent when unknown.
+        data: OpenAI's ``chat.completion`` object, decoded, where ``usage`` is absent when unknown; for
+            embeddings its ``list`` object, where it is then None.
         raw: the upstream's own bytes when *data* is exactly what they hold, so that they can be
             passed on untouched; None when the adapter had to build or change anything.
         cost: US dollars as the upstream stated them; None when it did not.
@@ -90,6 +113,13 @@ class Completion:
     cost: float | None = None
     assumed_finish: bool = False
     suspect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """A part of the answer has come; the same attempt sends *call* for the rest."""
+
+    call: EmbeddingCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +170,11 @@ class Decoder(Protocol):
         ...
 
 
-class Adapter(Protocol):
-    """One wire, for one provider.
+Call_contra = TypeVar("Call_contra", contravariant=True)
 
-    Attributes:
-        streams_tell: whether a stream of this wire can say that its answer failed half-way.
-    """
 
-    streams_tell: bool
+class Wire(Protocol[Call_contra]):
+    """One wire, for one provider and one kind of call."""
 
     def carries(self, param: str, value: object) -> bool:
         """Whether this wire can carry the canonical *param* with this *value*."""
@@ -157,14 +184,14 @@ class Adapter(Protocol):
         """The name under which a carried *param* goes up; None when it asks for nothing and is not sent."""
         ...
 
-    def refuses(self, call: ChatCall) -> str | None:
-        """Why this wire cannot carry *call*'s messages, as ``field: reason``; None when it can.
+    def refuses(self, call: Call_contra) -> str | None:
+        """Why this wire cannot carry *call*'s messages or input, as ``field: reason``; None when it can.
 
         Params are judged by ``carries``, except where they matter in combination.
         """
         ...
 
-    def prepare(self, call: ChatCall) -> UpstreamRequest:
+    def prepare(self, call: Call_contra) -> UpstreamRequest:
         """The HTTP request for *call*.
 
         Raises:
@@ -172,12 +199,40 @@ class Adapter(Protocol):
         """
         ...
 
-    def parse(self, call: ChatCall, status: int, headers: Headers, body: bytes) -> Completion | Failure:
+    def parse(
+        self, call: Call_contra, status: int, headers: Headers, body: bytes
+    ) -> Completion | Further | Failure:
         """Read a whole reply."""
         ...
 
+
+class ChatWire(Wire[ChatCall], Protocol):
+    """A wire for chat, which can be streamed.
+
+    Attributes:
+        streams_tell: whether a stream of this wire can say that its answer failed half-way.
+    """
+
+    streams_tell: bool
+
     def decoder(self, call: ChatCall, status: int, headers: Headers) -> Decoder:
         """A decoder for a streamed reply with a 2xx status."""
+        ...
+
+
+class Adapter(Protocol):
+    """All wires of one provider."""
+
+    def wires(self, model: str) -> tuple[ChatWire, ...]:
+        """The wires over which *model* can chat, at least one, the preferred first.
+
+        A request takes the one that carries most of its caller's params, and the first of equals. The
+        same wires, in the same order, for as long as the adapter lives.
+        """
+        ...
+
+    def embedders(self, model: str) -> tuple[Wire[EmbeddingCall], ...]:
+        """As ``wires``, for embeddings."""
         ...
 
 

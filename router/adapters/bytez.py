@@ -1,130 +1,65 @@
-"""Bytez's native wire: ``POST /models/v2/{org}/{name}``.
+"""Bytez: two wires to one account, and which of them a model can be asked over.
 
 See docs/bytez.md for what is sent and read.
 """
 
 from __future__ import annotations
 
+import re
 import time
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from router.adapters.base import Completion, Uncarried, UpstreamRequest
-from router.adapters.bytez_messages import native_messages
-from router.adapters.bytez_reply import Answer, cost_of, is_suspect, read_answer
-from router.adapters.bytez_stream import NativeDecoder
-from router.adapters.errors import broken, error_info
-from router.adapters.params import native_carries, native_params
-from router.adapters.shapes import (
-    COMPLETION,
-    HeaderList,
-    dump,
-    envelope,
-    is_success,
-    json_object,
-    request_headers,
-)
-from router.core.classify import classify
+from router.adapters.bytez_embeddings import BytezEmbedder
+from router.adapters.bytez_native import BytezNative
+from router.adapters.bytez_openai import BytezOpenAI
+from router.adapters.bytez_params import Column
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from router.adapters.base import ChatCall, Decoder, Headers, Upstream
-    from router.core.failure import Failure
+    from router.adapters.base import ChatWire, EmbeddingCall, Upstream, Wire
 
 _ROOT = "/models/v2"
+# A closed provider's name may also be an organisation's with open models (google/gemma-…,
+# openai/gpt-oss-…), so for these two the model's own name decides. Whatever is not known to be closed
+# counts as open, of which less is believed.
+_CLOSED = re.compile(
+    r"(anthropic|cohere|mistral)/.+|google/gemini-.+|openai/(gpt-(?!oss)|gpt\d|chatgpt-|o\d).*", re.IGNORECASE
+)
 
 
 class BytezAdapter:
-    """One Bytez account, spoken to natively. See ``adapters.base.Adapter``.
+    """One Bytez account. See ``adapters.base.Adapter``.
 
     Args:
         upstream: *base_url* may end in ``/models/v2`` or not.
         wall: seconds since 1970, for ``created`` and to read dates.
     """
 
-    streams_tell = False
-
     def __init__(self, upstream: Upstream, wall: Callable[[], float] = time.time) -> None:
-        self._root = upstream.base_url.rstrip("/").removesuffix(_ROOT) + _ROOT
-        self._upstream = upstream
-        self._wall = wall
-        own: HeaderList = ()
-        if upstream.credential is not None:
-            own += (("authorization", upstream.credential.prefixed("Key ")),)
-        if upstream.provider_key is not None:
-            own += (("provider-key", upstream.provider_key),)
-        # A native stream is bare text, labelled as the model's container likes.
-        self._headers = request_headers(upstream, "*/*", own)
+        root = upstream.base_url.rstrip("/").removesuffix(_ROOT) + _ROOT
+        upstream = replace(upstream, base_url=root)
+        native = BytezNative(upstream, wall)
+        self._embedders = (BytezEmbedder(upstream, wall),)
+        self._open = _allowed(native, BytezOpenAI(upstream, Column.OPEN, wall), upstream.protocol)
+        self._closed = _allowed(native, BytezOpenAI(upstream, Column.CLOSED, wall), upstream.protocol)
 
-    def carries(self, param: str, value: object) -> bool:
-        """Whether the native wire can carry the canonical *param* with this *value*."""
-        return native_carries(param, value, self._upstream.passthrough)
+    def wires(self, model: str) -> tuple[ChatWire, ...]:
+        """The native wire and the OpenAI route, or the one that the config names."""
+        return self._closed if is_closed(model) else self._open
 
-    def sends(self, param: str, value: object) -> str | None:
-        """The native name of *param*; None when its value asks for nothing."""
-        return next(iter(native_params({param: value})), None)
-
-    def refuses(self, call: ChatCall) -> str | None:
-        """Why the native wire cannot carry *call*, as ``field: reason``; None when it can."""
-        try:
-            self._messages(call)
-        except Uncarried as exc:
-            return str(exc)
-        return None
-
-    def _messages(self, call: ChatCall) -> list[dict[str, Any]]:
-        if call.stream and _wanted(call) > 1:
-            raise Uncarried(
-                "n: Bytez's native wire streams one answer only; ask without stream, or with n: 1"
-            )
-        return native_messages(call.messages)
-
-    def prepare(self, call: ChatCall) -> UpstreamRequest:
-        """The HTTP request for *call*."""
-        body: dict[str, Any] = {"messages": self._messages(call), "stream": call.stream}
-        params = native_params(call.params)
-        if params:
-            body["params"] = params
-        if self._upstream.auto_scale:
-            body["autoScale"] = True
-        path = "/".join(quote(segment, safe="") for segment in call.model.split("/"))
-        return UpstreamRequest("POST", f"{self._root}/{path}", self._headers, dump(body))
-
-    def parse(self, call: ChatCall, status: int, headers: Headers, body: bytes) -> Completion | Failure:
-        """Read a whole reply."""
-        if not is_success(status):
-            return classify(status, error_info(body), headers, self._wall())
-        reply = json_object(body)
-        if reply is None:
-            return broken(status, "the reply is not a JSON object")
-        answer = read_answer(reply, _wanted(call), status, headers, self._wall())
-        if not isinstance(answer, Answer):
-            return answer
-        choices = [
-            {
-                "index": index,
-                "message": {"role": "assistant", "content": text},
-                "finish_reason": answer.finish_reason or "stop",
-            }
-            for index, text in enumerate(answer.texts)
-        ]
-        data = {**envelope(COMPLETION, call.model, self._wall()), "choices": choices}
-        if answer.usage is not None:
-            data["usage"] = answer.usage
-        return Completion(
-            data,
-            cost=cost_of(headers),
-            assumed_finish=answer.finish_reason is None,
-            suspect=any(is_suspect(text) for text in answer.texts),
-        )
-
-    def decoder(self, call: ChatCall, status: int, headers: Headers) -> Decoder:
-        """A decoder for a streamed reply with a 2xx status."""
-        return NativeDecoder(call, status, headers, self._wall)
+    def embedders(self, model: str) -> tuple[Wire[EmbeddingCall], ...]:  # noqa: ARG002 - the seam's signature
+        """The native wire, whatever the protocol: the OpenAI route is not known to have embeddings."""
+        return self._embedders
 
 
-def _wanted(call: ChatCall) -> int:
-    """How many answers were asked for."""
-    n = call.params.get("n")
-    return n if isinstance(n, int) else 1
+def is_closed(model: str) -> bool:
+    """Whether *model* is known to be a closed provider's; a guess by name, that only widens the table."""
+    return _CLOSED.fullmatch(model) is not None
+
+
+def _allowed(native: ChatWire, route: ChatWire, protocol: str) -> tuple[ChatWire, ...]:
+    if protocol == "native":
+        return (native,)
+    return (route,) if protocol == "openai" else (native, route)

@@ -6,33 +6,33 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from router.adapters.base import Completion, UpstreamRequest
-from router.adapters.errors import broken, error_info, info_of, is_error
-from router.adapters.openai_reply import mended_completion
+from router.adapters.base import UpstreamRequest
+from router.adapters.openai_embeddings import OpenAIEmbedder
+from router.adapters.openai_reply import read_completion
 from router.adapters.openai_stream import OpenAIDecoder
 from router.adapters.params import KNOWN_CHAT
-from router.adapters.shapes import (
-    COMPLETION,
-    HeaderList,
-    dump,
-    envelope,
-    is_success,
-    json_object,
-    request_headers,
-)
-from router.core.classify import classify
+from router.adapters.shapes import HeaderList, dump, request_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from router.adapters.base import ChatCall, Decoder, Headers, Upstream
+    from router.adapters.base import (
+        ChatCall,
+        ChatWire,
+        Completion,
+        Decoder,
+        EmbeddingCall,
+        Headers,
+        Upstream,
+        Wire,
+    )
     from router.core.failure import Failure
 
 _OPENAI_HOST = "api.openai.com"
 
 
 class OpenAIAdapter:
-    """One OpenAI-compatible server. See ``adapters.base.Adapter``.
+    """One OpenAI-compatible server, with one wire for chat. See ``adapters.base.Adapter`` and ``ChatWire``.
 
     ``max_tokens`` goes up under that name, which every compatible server knows; only OpenAI's
     own hosts, whose newer models refuse it, get ``max_completion_tokens``.
@@ -56,6 +56,15 @@ class OpenAIAdapter:
             own += (("authorization", upstream.credential.prefixed("Bearer ")),)
         # As the openai SDK does for streams too: every server accepts it.
         self._headers = request_headers(upstream, "application/json", own)
+        self._embedders = (OpenAIEmbedder(upstream, self._headers, wall),)
+
+    def wires(self, model: str) -> tuple[ChatWire, ...]:  # noqa: ARG002 - the seam's signature
+        """The one wire, for any model."""
+        return (self,)
+
+    def embedders(self, model: str) -> tuple[Wire[EmbeddingCall], ...]:  # noqa: ARG002 - the seam's signature
+        """The one wire for embeddings, for any model."""
+        return self._embedders
 
     def carries(self, param: str, value: object) -> bool:
         """Whether *param* is one of OpenAI's, or may go up all the same; any *value* may."""
@@ -84,17 +93,7 @@ class OpenAIAdapter:
 
     def parse(self, call: ChatCall, status: int, headers: Headers, body: bytes) -> Completion | Failure:
         """Read a whole reply."""
-        if not is_success(status):
-            return classify(status, error_info(body), headers, self._wall())
-        reply = json_object(body)
-        if reply is None:
-            return broken(status, "the reply is not a JSON object")
-        if is_error(reply):
-            return classify(status, info_of(reply), headers, self._wall())
-        whole = mended_completion(reply, envelope(COMPLETION, call.model, self._wall()))
-        if isinstance(whole, str):
-            return broken(status, whole)
-        return Completion(whole, raw=body if whole is reply else None)
+        return read_completion(call, status, headers, body, self._wall())
 
     def decoder(self, call: ChatCall, status: int, headers: Headers) -> Decoder:
         """A decoder for a streamed reply with a 2xx status."""

@@ -8,11 +8,37 @@ its raw bytes.
 from __future__ import annotations
 
 from operator import is_not
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from router.adapters.base import Completion
+from router.adapters.errors import broken, error_info, info_of, is_error
+from router.adapters.shapes import COMPLETION, envelope, is_success, json_object
+from router.core.classify import classify
+
+if TYPE_CHECKING:
+    from router.adapters.base import ChatCall, Headers
+    from router.core.failure import Failure
 
 _CARRIERS = ("tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio")
 """Besides ``content``: what a message or delta may consist of."""
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+
+def read_completion(
+    call: ChatCall, status: int, headers: Headers, body: bytes, now_wall: float
+) -> Completion | Failure:
+    """The completion in a whole reply, or the failure it is; *now_wall* is seconds since 1970."""
+    if not is_success(status):
+        return classify(status, error_info(body), headers, now_wall)
+    reply = json_object(body)
+    if reply is None:
+        return broken(status, "the reply is not a JSON object")
+    if is_error(reply):
+        return classify(status, info_of(reply), headers, now_wall)
+    whole = mended_completion(reply, envelope(COMPLETION, call.model, now_wall))
+    if isinstance(whole, str):
+        return broken(status, whole)
+    return Completion(whole, raw=body if whole is reply else None)
 
 
 def mended_completion(data: dict[str, Any], fill: dict[str, Any]) -> dict[str, Any] | str:

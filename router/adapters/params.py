@@ -1,4 +1,4 @@
-"""One name per meaning: synonyms, reserved names, and what each wire does with a parameter.
+"""One name per meaning: synonyms, reserved names, and the names that OpenAI knows.
 
 Every layer of parameters (a file's, a caller's) goes through ``canonical`` before it is merged;
 the engine and the adapters then know one name only.
@@ -47,67 +47,52 @@ RESERVED = frozenset(
 """Names refused in a chat request: they configure a client or an account, not a generation."""
 
 
-@dataclass(frozen=True, slots=True)
-class Native:
-    """What Bytez's native wire does with one of OpenAI's chat params.
-
-    Attributes:
-        carried: whether the wire can do what the param asks.
-        name: its name inside ``params``; None: nothing is sent.
-        idle: a value that asks for nothing, so that leaving it out loses nothing; None: there
-            is no such value.
-    """
-
-    carried: bool
-    name: str | None = None
-    idle: Any = None
-
-
-_CONSUMED = Native(carried=True)
-_REFUSED = Native(carried=False)
-
-KNOWN_CHAT: Mapping[str, Native] = MappingProxyType(
+KNOWN_CHAT = frozenset(
     {
-        "max_tokens": Native(carried=True, name="max_new_tokens"),
-        "n": Native(carried=True, name="num_return_sequences", idle=1),
-        "temperature": Native(carried=True, name="temperature"),
-        "top_p": Native(carried=True, name="top_p"),
-        "user": Native(carried=True, name="user"),
-        "stream_options": _CONSUMED,
-        "audio": _REFUSED,
-        "frequency_penalty": Native(carried=False, idle=0),
-        "function_call": _REFUSED,
-        "functions": _REFUSED,
-        "logit_bias": Native(carried=False, idle={}),
-        "logprobs": Native(carried=False, idle=False),
-        "metadata": _REFUSED,
-        "modalities": Native(carried=False, idle=["text"]),
-        "moderation": _REFUSED,
-        "parallel_tool_calls": _REFUSED,
-        "prediction": _REFUSED,
-        "presence_penalty": Native(carried=False, idle=0),
-        "prompt_cache_key": _REFUSED,
-        "prompt_cache_options": _REFUSED,
-        "prompt_cache_retention": _REFUSED,
-        "reasoning_effort": _REFUSED,
-        "response_format": Native(carried=False, idle={"type": "text"}),
-        "safety_identifier": _REFUSED,
-        "seed": _REFUSED,
-        "service_tier": _REFUSED,
-        "stop": _REFUSED,
-        "store": Native(carried=False, idle=False),
-        "tool_choice": _REFUSED,
-        "tools": _REFUSED,
-        "top_logprobs": _REFUSED,
-        "verbosity": _REFUSED,
-        "web_search_options": _REFUSED,
+        "max_tokens",
+        "n",
+        "temperature",
+        "top_p",
+        "user",
+        "stream_options",
+        "audio",
+        "frequency_penalty",
+        "function_call",
+        "functions",
+        "logit_bias",
+        "logprobs",
+        "metadata",
+        "modalities",
+        "moderation",
+        "parallel_tool_calls",
+        "prediction",
+        "presence_penalty",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "reasoning_effort",
+        "response_format",
+        "safety_identifier",
+        "seed",
+        "service_tier",
+        "stop",
+        "store",
+        "tool_choice",
+        "tools",
+        "top_logprobs",
+        "verbosity",
+        "web_search_options",
     }
 )
-"""OpenAI's chat params by canonical name (openai SDK 3.54), with their use on Bytez native.
+"""OpenAI's chat params by canonical name (openai SDK 3.54).
 
-Left out: ``model``, ``messages`` and ``stream``, which are no params here. Any name that is not
-in this table is unknown; the provider's ``passthrough`` decides about it.
+Left out: ``model``, ``messages`` and ``stream``, which are no params here. Any other name is unknown;
+the provider's ``passthrough`` decides about it.
 """
+
+
+KNOWN_EMBEDDING = frozenset({"dimensions", "encoding_format", "user"})
+"""OpenAI's embedding params (openai SDK 3.54), but for ``model`` and ``input``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,29 +141,3 @@ def canonical(layer: Mapping[str, Any]) -> Canonical:
         elif params[target] != value:
             conflicts.append(Conflict(written[target], name, target))
     return Canonical(params, tuple(renames), tuple(conflicts))
-
-
-def native_carries(param: str, value: object, passthrough: frozenset[str] | None) -> bool:
-    """Whether Bytez's native wire can carry the canonical *param* with this *value*.
-
-    A value that asks for nothing (``frequency_penalty: 0``) is carried: by sending nothing.
-    """
-    known = KNOWN_CHAT.get(param)
-    if known is None:
-        return passthrough is None or param in passthrough
-    return known.carried or (known.idle is not None and value == known.idle)
-
-
-def native_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The ``params`` object of a native request; what the wire cannot carry is left out.
-
-    Unknown names go in unchanged: whether they may has been asked of ``native_carries``.
-    """
-    sent: dict[str, Any] = {}
-    for name, value in params.items():
-        known = KNOWN_CHAT.get(name)
-        if known is None:
-            sent[name] = value
-        elif known.name is not None and (known.idle is None or value != known.idle):
-            sent[known.name] = value
-    return sent

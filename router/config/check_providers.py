@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _REFERENCE_KEYS = ("base_url", "api_key", "provider_key", "proxy")
 _KEYS = ("api_key", "api_keys", "provider_key")
-_BYTEZ_KEYS = ("provider_key", "auto_scale")
+_BYTEZ_KEYS = ("provider_key", "protocol", "auto_scale")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
 # These frame the message or are derived from it; a wrong one breaks or smuggles requests.
 # fmt: off

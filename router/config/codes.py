@@ -237,6 +237,14 @@ CODES: dict[str, Code] = {
         "Remove it, or force it only on targets whose provider carries it.",
         severity="warning",
     ),
+    "mixed-embedding-spaces": Code(
+        "Targets of one chain embed into different spaces",
+        "Their vectors cannot be compared, so embeddings go to the targets that share the first one's space "
+        "only.",
+        "Declare the same `embedding_space` where vectors can be compared, or keep the models in groups of "
+        "their own.",
+        severity="warning",
+    ),
     "literal-secret": Code(
         "A secret is written into the file",
         "Files are copied, shared and committed; a secret belongs into the environment or a file of its own.",

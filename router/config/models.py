@@ -69,6 +69,7 @@ if TYPE_CHECKING:
 MAX_TIER = 1_000
 MAX_WEIGHT = 1_000_000
 MAX_CONTEXT_WINDOW = 1_000_000_000
+MAX_SPACE = 200
 
 
 class TargetConfig(ParamSettings):
@@ -126,6 +127,13 @@ class TargetConfig(ParamSettings):
         "Limits",
         "What may be asked of it, by all groups that name it together; `false` is none.",
         examples=[{"concurrency": 1}],
+    )
+
+    embedding_space: Annotated[StrictStr, Field(min_length=1, max_length=MAX_SPACE)] | None = optional(
+        "Embedding space",
+        "A name for the space of its vectors. Embeddings go only to targets of the same model id as the "
+        "group's first target, or of the same declared space.",
+        examples=["bge-m3"],
     )
 
     @model_validator(mode="before")

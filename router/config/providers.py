@@ -53,6 +53,13 @@ class ProviderConfig(ParamSettings):
     provider_key: Credential | None = optional(
         "Provider key", "Bytez's `provider-key`, for closed models.", examples=["env:OPENAI_API_KEY"]
     )
+    protocol: Literal["auto", "native", "openai"] | None = optional(
+        "Protocol",
+        "Which of Bytez's wires is spoken: `auto` takes the one that carries most of a caller's params, "
+        "native on a tie.",
+        default="auto",
+        examples=["openai"],
+    )
     auto_scale: StrictBool | None = optional(
         "Auto scale", "Bytez's `autoScale`.", default=False, examples=[True]
     )

@@ -115,6 +115,7 @@ class Target:
         written: its id in the config, when that has a ``*``; "": ``id``.
         prefill: declared to go on with a trailing message of the assistant.
         deterministic: declared to answer the same request with the same text.
+        embedding_space: what its config calls the space of its vectors; None: not declared.
     """
 
     id: str
@@ -134,6 +135,13 @@ class Target:
     written: str = ""
     prefill: bool = False
     deterministic: bool = False
+    embedding_space: str | None = None
+
+    def shares_space(self, other: Target) -> bool:
+        """Whether vectors of both can be compared: as declared; where one says nothing, by the model id."""
+        if self.embedding_space is None or other.embedding_space is None:
+            return self.model == other.model
+        return self.embedding_space == other.embedding_space
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _ROUTES = {
     b"/v1/chat/completions": ("chat", "POST"),
     b"/chat/completions": ("chat", "POST"),
+    b"/v1/embeddings": ("embeddings", "POST"),
+    b"/embeddings": ("embeddings", "POST"),
     b"/v1/models": ("models", "GET"),
     b"/models": ("models", "GET"),
     b"/openapi.json": ("openapi", "GET"),
@@ -136,6 +138,8 @@ class Gateway:
         match exchange.route:
             case "chat":
                 await self._chat.answer(exchange, caller)
+            case "embeddings":
+                await self._chat.embed(exchange, caller)
             case "models":
                 await exchange.reply(200, self._models.list(caller))
             case "model":
@@ -167,8 +171,8 @@ def _route(path: bytes) -> tuple[str, str]:
     if found is None and path.startswith(_MODEL_PREFIXES):
         return _MODEL
     if found is None:
-        message = "there is no such path; this gateway has /v1/chat/completions and /v1/models"
-        raise Refused(404, "not_found", message)
+        known = "/v1/chat/completions, /v1/embeddings and /v1/models"
+        raise Refused(404, "not_found", f"there is no such path; this gateway has {known}")
     return found
 
 

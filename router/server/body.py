@@ -69,7 +69,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise Refused(400, "invalid_json", _where(body, error)) from None
     if not isinstance(data, dict):
-        raise Refused(400, "invalid_json", "the body must be a JSON object with model and messages")
+        raise Refused(400, "invalid_json", "the body must be a JSON object")
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _deep(data):
         raise Refused(400, "invalid_json", f"the body is nested more than {MAX_DEPTH} levels deep")
     return data

@@ -1,4 +1,4 @@
-"""Chat: from a request's body to a run, and from the run to a reply or a stream of events."""
+"""Chat and embeddings: from a request's body to a run, and from the run to a reply or a stream of events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from router.errors import RouterError
-from router.request import Ask
+from router.request import Ask, Task
 from router.server.body import parse_object, read_body
 from router.server.errors import Refused, error_reply
 from router.server.exchange import ClientGone
@@ -32,10 +32,11 @@ _STREAM_HEADERS = (
 )
 _DONE = b"data: [DONE]\n\n"
 _KEEP_ALIVE = b": keep-alive\n\n"  # A comment of SSE, which every client passes over.
+_SUBJECTS = {Task.CHAT: "messages", Task.EMBEDDING: "input"}
 
 
 class Chat:
-    """Answers chat requests through one router."""
+    """Answers chat and embedding requests through one router."""
 
     def __init__(self, router: Router, models: Models, log: GatewayLog, settings: GatewaySettings) -> None:
         self._router = router
@@ -51,22 +52,35 @@ class Chat:
             RouterError: the request cannot be routed, or no attempt answered; nothing was sent.
             ClientGone: the client left; what ran upstream is closed.
         """
-        settings = self._settings
-        params = parse_object(await read_body(exchange, settings.max_body_bytes, settings.body_timeout_s))
-        model, messages = params.pop("model", None), params.pop("messages", None)
+        params = await self._read(exchange)
         stream = _stream(params.pop("stream", None))
-        options = _options(params.pop("router", None), caller)
-        if caller.groups is not None and isinstance(model, str):
-            self._models.check(caller, model)
-        ask = Ask(model, messages, params, stream, options, exchange.headers)
-        run = await self._router.start(ask, request_id=exchange.request_id)
-        exchange.routing = run.routing
+        run = await self._start(exchange, caller, params, Task.CHAT, stream=stream)
         if stream:
             await self._send_stream(exchange, run)
         else:
-            async with ClientWatch(exchange.receive):
-                answer = await run.whole()
-            await exchange.reply(200, orjson.dumps(answer.data) if answer.raw is None else answer.raw)
+            await _send_whole(exchange, run)
+
+    async def embed(self, exchange: Exchange, caller: Caller) -> None:
+        """As ``answer``, for embeddings, which are never streamed."""
+        params = await self._read(exchange)
+        await _send_whole(exchange, await self._start(exchange, caller, params, Task.EMBEDDING, stream=False))
+
+    async def _read(self, exchange: Exchange) -> dict[str, Any]:
+        settings = self._settings
+        return parse_object(await read_body(exchange, settings.max_body_bytes, settings.body_timeout_s))
+
+    async def _start(
+        self, exchange: Exchange, caller: Caller, params: dict[str, Any], task: Task, *, stream: bool
+    ) -> Run:
+        """A run for the body *params*, of which model, subject and options are taken out."""
+        model, subject = params.pop("model", None), params.pop(_SUBJECTS[task], None)
+        options = _options(params.pop("router", None), caller)
+        if caller.groups is not None and isinstance(model, str):
+            self._models.check(caller, model)
+        ask = Ask(model, subject, params, stream, options, exchange.headers, task)
+        run = await self._router.start(ask, request_id=exchange.request_id)
+        exchange.routing = run.routing
+        return run
 
     async def _send_stream(self, exchange: Exchange, run: Run) -> None:
         """Send a stream; what fails before its head has gone out is answered with a status of its own."""
@@ -115,6 +129,13 @@ class Chat:
         finally:
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)
+
+
+async def _send_whole(exchange: Exchange, run: Run) -> None:
+    """Send a whole answer, untouched where nothing changed."""
+    async with ClientWatch(exchange.receive):
+        answer = await run.whole()
+    await exchange.reply(200, orjson.dumps(answer.data) if answer.raw is None else answer.raw)
 
 
 def _stream(value: object) -> bool:

@@ -34,6 +34,7 @@ def _paths() -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for prefix in ("/v1", ""):
         paths[f"{prefix}/chat/completions"] = {"post": _CHAT}
+        paths[f"{prefix}/embeddings"] = {"post": _EMBEDDINGS}
         paths[f"{prefix}/models"] = {"get": _operation("The model groups", "ModelList")}
         paths[f"{prefix}/models/{{id}}"] = {
             "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
@@ -65,22 +66,18 @@ def _operation(summary: str, schema: str) -> dict[str, Any]:
 _STATUS = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
 _HEALTH = {"200": _content("Yes", _STATUS), "503": _content("It is stopping", _STATUS)}
 
+_ROUTING_HEADERS = {
+    name: {"schema": {"type": "string"}}
+    for name in ("x-request-id", "x-router-target", "x-router-attempts", "x-router-cache", "x-router-plan")
+}
+
 _CHAT: dict[str, Any] = {
     "summary": "Answer a chat; OpenAI's chat completions",
     "requestBody": {"required": True, "content": {_JSON: {"schema": _ref("ChatRequest")}}},
     "responses": {
         "200": {
             "description": "The answer; with `stream: true` as server-sent events, the last `data: [DONE]`",
-            "headers": {
-                name: {"schema": {"type": "string"}}
-                for name in (
-                    "x-request-id",
-                    "x-router-target",
-                    "x-router-attempts",
-                    "x-router-cache",
-                    "x-router-plan",
-                )
-            },
+            "headers": _ROUTING_HEADERS,
             "content": {
                 _JSON: {"schema": {"type": "object"}},
                 "text/event-stream": {"schema": {"type": "string"}},
@@ -90,34 +87,62 @@ _CHAT: dict[str, Any] = {
     },
 }
 
+_EMBEDDINGS: dict[str, Any] = {
+    "summary": "Embed texts; OpenAI's embeddings",
+    "requestBody": {"required": True, "content": {_JSON: {"schema": _ref("EmbeddingRequest")}}},
+    "responses": {
+        "200": {
+            **_content("One vector for each input, in order", {"type": "object"}),
+            "headers": _ROUTING_HEADERS,
+        },
+        "default": _content("An error", _ref("Error")),
+    },
+}
+
+_MODEL = {"type": "string", "description": "A group, an alias, or what a wildcard matches."}
+_OPTIONS: dict[str, Any] = {
+    "type": ["object", "null"],
+    "description": "Options for routing; never sent upstream.",
+    "properties": {
+        "timeout": {
+            "type": ["number", "null"],
+            "exclusiveMinimum": 0,
+            "description": "Seconds; may only shorten the configured timeout.",
+        },
+        "tags": {
+            "type": ["array", "null"],
+            "items": {"type": "string"},
+            "description": "Tags that a target must have.",
+        },
+    },
+    "additionalProperties": False,
+}
+
 _SCHEMAS: dict[str, Any] = {
+    "EmbeddingRequest": {
+        "type": "object",
+        "required": ["model", "input"],
+        "properties": {
+            "model": _MODEL,
+            "input": {
+                "type": ["string", "array"],
+                "minLength": 1,
+                "minItems": 1,
+                "description": "A text, a list of texts, of token ids, or of lists of these; at most 2,048.",
+            },
+            "encoding_format": {"enum": ["float", "base64", None]},
+            "router": _OPTIONS,
+        },
+        "additionalProperties": True,
+    },
     "ChatRequest": {
         "type": "object",
         "required": ["model", "messages"],
         "properties": {
-            "model": {
-                "type": "string",
-                "description": "A group, an alias, or what a wildcard matches.",
-            },
+            "model": _MODEL,
             "messages": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["role"]}},
             "stream": {"type": ["boolean", "null"]},
-            "router": {
-                "type": ["object", "null"],
-                "description": "Options for routing; never sent upstream.",
-                "properties": {
-                    "timeout": {
-                        "type": ["number", "null"],
-                        "exclusiveMinimum": 0,
-                        "description": "Seconds; may only shorten the configured timeout.",
-                    },
-                    "tags": {
-                        "type": ["array", "null"],
-                        "items": {"type": "string"},
-                        "description": "Tags that a target must have.",
-                    },
-                },
-                "additionalProperties": False,
-            },
+            "router": _OPTIONS,
         },
         "additionalProperties": True,
     },

@@ -28,6 +28,9 @@ def cost_of(
     if price.input_per_mtok is None:
         return price.of_seconds(seconds)
     read, written = (token_count(usage or {}, name) for name in ("prompt_tokens", "completion_tokens"))
+    total = token_count(usage or {}, "total_tokens")
+    if written is None and read is not None and total is not None:
+        written = total - read  # Embeddings state no completion tokens; their total says that there are none.
     if read is None or written is None or read < 0 or written < 0:
         return None
     return price.of_tokens(read, written)

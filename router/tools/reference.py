@@ -1,4 +1,4 @@
-"""The reference pages that are written from the code: config keys, diagnostic codes, the emulator.
+"""The reference pages that are written from the code: keys, codes, Bytez's params, the emulator.
 
 ``python -m router.tools.reference docs`` rewrites the part of each page below its marker.
 """
@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
+
+from router.adapters.bytez_params import USES, Column
 from router.config.codes import CODES
 from router.config.litellm.keys import ROWS, SECTIONS
 from router.config.schema import schema
@@ -105,11 +108,31 @@ def litellm_reference() -> str:
     return "\n".join(parts)
 
 
+def bytez_reference() -> str:
+    """What each of Bytez's wires does with OpenAI's chat params."""
+    columns = ("param", "native", "OpenAI route, open models", "OpenAI route, closed models")
+    lines = [f"| {' | '.join(columns)} |", "|---|---|---|---|"]
+    for param, use in USES.items():
+        idle = None if use.idle is None else orjson.dumps(use.idle).decode()
+        cells = [_cell(use.names[column.value], idle) for column in Column]
+        lines.append(f"| `{param}` | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def _cell(name: str | None, idle: str | None) -> str:
+    if name is None:
+        return "not carried" + ("" if idle is None else f", but for {idle}")
+    if not name:
+        return "not sent"
+    return f"`{name}`" + ("" if idle is None else f"; {idle} is not sent")
+
+
 PAGES: Final = {
     "config.md": config_reference,
     "diagnostics.md": diagnostics_reference,
     "from-litellm.md": litellm_reference,
     "emulator.md": emulator_reference,
+    "bytez.md": bytez_reference,
 }
 
 

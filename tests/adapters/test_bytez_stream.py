@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from router.adapters.base import ChatCall, Chunk, Decoder, StreamEnd, StreamItem, Upstream
-from router.adapters.bytez import BytezAdapter
+from router.adapters.bytez_native import BytezNative
 from router.adapters.bytez_stream import MAX_HELD_TEXT
 from router.core.failure import Failure, FailureClass
 
@@ -17,7 +17,7 @@ CALL = ChatCall("google/gemma-3-4b-it", ({"role": "user", "content": "hi"},), {}
 
 
 def decoder() -> Decoder:
-    bytez = BytezAdapter(Upstream("bytez", "https://api.bytez.com"), lambda: 1000.5)
+    bytez = BytezNative(Upstream("bytez", "https://api.bytez.com"), lambda: 1000.5)
     return bytez.decoder(CALL, 200, {"content-type": "text/event-stream; charset=utf-8"})
 
 
@@ -174,7 +174,7 @@ def test_any_split(answer: str, cuts: list[int], junk: bytes) -> None:
 
 def labelled(label: str, body: bytes, split: int) -> list[StreamItem]:
     """The items of *body* under a content type, fed in pieces of *split* bytes."""
-    bytez = BytezAdapter(Upstream("bytez", "https://api.bytez.com"), lambda: 1000.5)
+    bytez = BytezNative(Upstream("bytez", "https://api.bytez.com"), lambda: 1000.5)
     stream = bytez.decoder(CALL, 200, {"content-type": label})
     items: list[StreamItem] = []
     for start in range(0, len(body), split):

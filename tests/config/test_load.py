@@ -366,7 +366,7 @@ def test_provider_rules() -> None:
     found = lines("""\
 version: 1
 providers:
-  a: {adapter: openai, base_url: 'https://x', auto_scale: true}
+  a: {adapter: openai, base_url: 'https://x', auto_scale: true, protocol: auto}
   b: {adapter: bytez, base_url: 'http://x.internal'}
   c: {adapter: openai, base_url: 'http://x.internal', headers: {x-token: env:T}}
   d: {adapter: openai, base_url: 'http://[::1]:80/v1', api_key: env:T, headers: {x: 3}, proxy: 3}
@@ -377,6 +377,7 @@ providers:
 models: {chat: bytez/a/b}
 """)
     assert [f"{line.split(':')[1]} {line.split('error[')[1].split(']')[0]}" for line in found] == [
+        "3 unknown-key",
         "3 unknown-key",
         "4 insecure-http",
         "5 insecure-http",

@@ -139,3 +139,26 @@ def test_a_groups_window_is_its_largest_when_all_are_known(
     """One unknown window makes the group's unknown."""
     made = [target(f"local/{index}", context_window=window) for index, window in enumerate(windows)]
     assert group(*made).window() == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        (("p/m", None), ("q/m", None), True),
+        (("p/m", None), ("q/n", None), False),
+        (("p/m", "s"), ("q/n", "s"), True),
+        (("p/m", "s"), ("q/m", "t"), False),
+        (("p/m", "s"), ("q/m", None), True),
+        (("p/m", "s"), ("q/n", None), False),
+    ],
+)
+def test_embedding_spaces(
+    first: tuple[str, str | None], second: tuple[str, str | None], *, shared: bool
+) -> None:
+    """Two declarations decide; where one is missing, the model id does. Order does not matter."""
+    one, other = (
+        Target(id=name, provider=name.partition("/")[0], model=name.partition("/")[2], embedding_space=space)
+        for name, space in (first, second)
+    )
+    assert one.shares_space(other) is other.shares_space(one) is shared
+    assert one.shares_space(one)

@@ -126,7 +126,7 @@ def test_bytez_address(provider: dict[str, Any], environ: dict[str, str], url: s
 
     engine, _ = opened(provider, {"BYTEZ_API_KEY": KEY, **environ}, "bytez/a/b")
     call = ChatCall(model="a/b", messages=[{"role": "user", "content": "x"}], params={}, stream=False)
-    assert engine.adapters["bytez"].prepare(call).url == url
+    assert engine.adapters["bytez"].wires("a/b")[0].prepare(call).url == url
 
 
 def test_bad_bytez_address() -> None:
@@ -164,8 +164,9 @@ def test_transport_settings() -> None:
     engine, make = opened(provider, {})
     transport = make("local")
     assert (transport._max_bytes, transport._timeout) == (1024 * 1024, {"timeout": {"connect": 2.0}})
-    assert engine.adapters["local"].carries("odd", 1)
-    assert not engine.adapters["local"].carries("even", 1)
+    (wire,) = engine.adapters["local"].wires("m")
+    assert wire.carries("odd", 1)
+    assert not wire.carries("even", 1)
 
 
 def test_names_are_followed() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from router.core.merge import combine, merge
 from router.core.needs import estimated_tokens
 from router.core.table import LEVELS, Bound, Policy, Setting
-from router.request import Ask, chat_request
+from router.request import Ask, checked_request
 from tests.core.world import target
 from tests.property.memory import Upstreams, open_router
 
@@ -50,7 +50,7 @@ def test_invariant_39_each_param_comes_from_the_highest_layer_that_sets_it(
     with open_router(config, Upstreams({})) as router:
         engine = router.engine
         ask = Ask("g", [{"role": "user", "content": "x"}], caller)
-        request = chat_request(engine.routes, engine.adapters, ask, estimator=estimated_tokens)
+        request = checked_request(engine.routes, engine.adapters, ask, estimator=estimated_tokens)
         sent = dict(request.call(0, 0, engine.adapters).params)
     assert (written, caller) == before
     params, forced = (_highest(written, kind) for kind in _KINDS)

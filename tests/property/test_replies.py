@@ -14,7 +14,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from router.adapters.base import ChatCall, Chunk, Completion, StreamEnd, Upstream
-from router.adapters.bytez import BytezAdapter
+from router.adapters.bytez_native import BytezNative
 from router.adapters.openai import OpenAIAdapter
 from router.adapters.sse import Event, Parser, encode
 from router.core.failure import Failure
@@ -24,7 +24,7 @@ from tests.library.upstream import DONE, END, ROLE, chunk, completion
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from router.adapters.base import Adapter, StreamItem
+    from router.adapters.base import ChatWire, StreamItem
 
 # --- hints
 
@@ -68,7 +68,7 @@ def test_invariant_09_a_past_date_is_now(date: datetime, ago_s: int) -> None:
 
 _CALL = ChatCall("o/m", ({"role": "user", "content": "hi"},), {}, stream=False)
 _OPENAI = OpenAIAdapter(Upstream("local", "http://127.0.0.1/v1"), lambda: 1000.5)
-_BYTEZ = BytezAdapter(Upstream("bytez", "https://api.bytez.com"), lambda: 1000.5)
+_BYTEZ = BytezNative(Upstream("bytez", "https://api.bytez.com/models/v2"), lambda: 1000.5)
 _BARE = st.none() | st.booleans() | st.integers(-9, 9)
 _WORDS = st.text(max_size=3)
 _LISTS = st.lists(_BARE | _WORDS, max_size=2)
@@ -137,11 +137,11 @@ _BROKEN = _openai_breaks().map(lambda it: (_OPENAI, *it)) | _bytez_breaks().map(
 
 
 @given(broken=_BROKEN)
-def test_invariant_12_what_is_no_completion_is_a_failure(broken: tuple[Adapter, str, bytes]) -> None:
+def test_invariant_12_what_is_no_completion_is_a_failure(broken: tuple[ChatWire, str, bytes]) -> None:
     """A good status with one thing wrong in its body is a failure on either wire."""
-    adapter, how, body = broken
-    assert isinstance(adapter.parse(_CALL, 200, {}, body), Failure)
-    event(f"{type(adapter).__name__}: {how}")
+    wire, how, body = broken
+    assert isinstance(wire.parse(_CALL, 200, {}, body), Failure)
+    event(f"{type(wire).__name__}: {how}")
 
 
 @given(
@@ -155,9 +155,9 @@ def test_invariant_12_what_is_no_completion_is_a_failure(broken: tuple[Adapter, 
 )
 def test_invariant_12_a_success_reads_as_one(body: Any, status: int) -> None:
     """Whatever is taken for an answer has a 2xx, choices, and for each a message whose text is a text."""
-    for adapter in (_OPENAI, _BYTEZ):
-        read = adapter.parse(_CALL, status, {}, json.dumps(body).encode())
-        event(f"{type(adapter).__name__}: {type(read).__name__}")
+    for wire in (_OPENAI, _BYTEZ):
+        read = wire.parse(_CALL, status, {}, json.dumps(body).encode())
+        event(f"{type(wire).__name__}: {type(read).__name__}")
         if isinstance(read, Completion):
             assert 200 <= status <= 299
             assert read.data["object"] == "chat.completion"
@@ -171,9 +171,9 @@ _STREAM = ROLE + _SAY + _SAY
 _FINISHED = len(_STREAM) + len(END.rstrip(b"\n"))
 
 
-def _decoded(adapter: Adapter, pieces: Sequence[bytes], label: str = "text/plain") -> list[StreamItem]:
+def _decoded(wire: ChatWire, pieces: Sequence[bytes], label: str = "text/plain") -> list[StreamItem]:
     """All items of a stream, as the driver takes them: nothing is fed after the last."""
-    reader = adapter.decoder(_CALL, 200, {"content-type": label})
+    reader = wire.decoder(_CALL, 200, {"content-type": label})
     items: list[StreamItem] = []
     for piece in pieces:
         items += reader.feed(piece)

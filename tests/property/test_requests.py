@@ -18,7 +18,7 @@ from router.adapters.params import RESERVED
 from router.core.failure import Failure, FailureClass
 from router.core.needs import estimated_tokens
 from router.core.select import affinity_key, members, rendezvous
-from router.request import Ask, chat_request
+from router.request import Ask, checked_request
 from router.server.app import create_app
 from router.types import Secret
 from tests.core.crowd import Crowd
@@ -86,7 +86,7 @@ def test_invariant_22_only_the_able_are_asked(
     }
     with open_router(config, Upstreams({})) as router:
         try:
-            request = chat_request(
+            request = checked_request(
                 router.engine.routes,
                 router.engine.adapters,
                 _ask(needed, words, reply),

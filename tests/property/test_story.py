@@ -154,11 +154,12 @@ def _play(one: World, story: Story, router: Router, calls: Counter[str]) -> None
 
 
 def _reply(router: Router, name: str, said: Said) -> Reply:
-    """What *said* comes to, as the target's adapter reads it."""
+    """What *said* comes to, as the target's wire reads it."""
     failure = Failure(said.breaks) if said.breaks is not None else None
     if failure is None and (said.status, said.body) != (200, None):
         call = ChatCall(model="m", messages=_MESSAGES, params={}, stream=False)
-        read = router.engine.adapters[name[0]].parse(call, said.status, said.headers, said.whole())
+        (wire,) = router.engine.adapters[name[0]].wires("m")
+        read = wire.parse(call, said.status, said.headers, said.whole())
         assert isinstance(read, Failure)
         failure = read
     return Reply(failure, said.after_s, said.content_s)

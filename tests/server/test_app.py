@@ -29,7 +29,7 @@ def app() -> Gateway:
     return create_app(Router.from_yaml(CONFIG))
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/chat", "/v1/embeddings", "/metrics", "/v1/models%20"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/chat", "/v1/embedding", "/metrics", "/v1/models%20"])
 def test_unknown_paths(gateway: GatewayThread, path: str) -> None:
     """A path that is not there is a 404 in OpenAI's shape."""
     response = gateway.http.get(path)
@@ -43,6 +43,7 @@ def test_unknown_paths(gateway: GatewayThread, path: str) -> None:
     [
         ("GET", "/v1/chat/completions", "POST"),
         ("OPTIONS", "/chat/completions", "POST"),
+        ("GET", "/v1/embeddings", "POST"),
         ("DELETE", "/v1/models", "GET"),
         ("HEAD", "/models", "GET"),
         ("PUT", "/v1/models/chat", "GET"),

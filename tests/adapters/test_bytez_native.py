@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from router.adapters.base import ChatCall, Completion, Uncarried, Upstream
 from router.adapters.bytez import BytezAdapter
+from router.adapters.bytez_native import BytezNative
 from router.core.failure import Failure
 from router.types import ChatCompletion, Secret
 
@@ -22,8 +23,11 @@ def call(params: Mapping[str, Any] | None = None, *, stream: bool = False, model
     return ChatCall(model, MESSAGES, params or {}, stream)
 
 
-def adapter(**changes: Any) -> BytezAdapter:
-    return BytezAdapter(Upstream("bytez", **{"base_url": "https://api.bytez.com", **changes}), lambda: 1000.5)
+def adapter(**changes: Any) -> BytezNative:
+    upstream = Upstream("bytez", protocol="native", **{"base_url": "https://api.bytez.com", **changes})
+    (wire,) = BytezAdapter(upstream, lambda: 1000.5).wires(MODEL)
+    assert isinstance(wire, BytezNative)
+    return wire
 
 
 def parse(
