@@ -7,6 +7,7 @@ import random
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -141,6 +142,19 @@ def test_invariant_05_no_attempt_starts_too_late_or_lasts_too_long(requests: lis
                 event("an attempt began just in time")
 
 
+@given(left_s=st.floats(0, 0.2), stream=st.booleans())
+def test_invariant_05_the_last_moment_is_50_ms_before_the_end(left_s: float, stream: bool) -> None:
+    """A failure with 50 ms or more left is followed by another target, one with less is the end."""
+    one = world(group("a/x", "b/y", timeout_s=1.0, attempt_timeout_s=9.0), stream=stream)
+    broken = Reply(Failure(FailureClass.SERVER_ERROR), after_s=1.0 - left_s)
+    one.run(lambda send: broken if send.attempt == 1 else Reply(after_s=0.0))
+    ended = one.chain.attempts[0].ended
+    assert ended is not None
+    enough = 1.0 - ended >= LEAST_S
+    event("enough" if enough else "too little")
+    assert len(one.chain.attempts) == (2 if enough else 1)
+
+
 @MANY
 @given(requests=played())
 def test_invariant_06_no_wait_is_in_vain(requests: list[World]) -> None:
@@ -185,6 +199,25 @@ def test_invariant_07_the_mean_backoff_is_half_of_its_upper_end() -> None:
         assert isinstance(timer, SetTimer)
         waits.append(timer.at - one.now)
     assert abs(sum(waits) / len(waits) - 0.5) < 4 / math.sqrt(12 * len(waits))
+
+
+@given(
+    kind=st.sampled_from([kind for kind, row in TABLE.items() if row.again in ("backoff", "hint")]),
+    hint_s=st.floats(0.001, 60.0),
+    base_s=st.sampled_from([0.0, 0.01, 4.0]),
+)
+def test_invariant_08_a_lone_target_is_asked_again_after_its_hint(
+    kind: FailureClass, hint_s: float, base_s: float
+) -> None:
+    """Whatever failed, not before the hint; a hint that is longer than any backoff is the whole wait."""
+    one = world(group("a/x", retries=Retries(max=1, max_wait_s=100.0, base_s=base_s, cap_s=4.0)))
+    one.run(lambda send: Reply(Failure(kind, hint_s=hint_s) if send.attempt == 1 else None))
+    first, second = one.chain.attempts
+    assert first.ended is not None
+    waited_s = second.started - first.ended
+    assert waited_s >= hint_s - 1e-9
+    event("the hint was the longer" if hint_s >= 4.0 else "short hint")
+    assert hint_s < 4.0 or waited_s == pytest.approx(hint_s)
 
 
 @MANY

@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import event, given
+from hypothesis import strategies as st
 
+from router.core.delays import Hedge
 from router.core.events import Cancel, Finish, GiveUp, Started, TimerFired
 from router.core.failure import FailureClass
 from router.core.state import Phase
 from tests.core.crowd import end_of
 from tests.core.strategies import HEDGED, SCRIPTS, SLOW, worlds
+from tests.core.world import Reply, busy, group, world
 from tests.property.crowds import MANY, played
 
 if TYPE_CHECKING:
-    from tests.core.world import Reply, World
+    from tests.core.world import World
 
 
 @MANY
@@ -75,3 +78,15 @@ def test_invariant_28_none_starts_after_the_stream_committed(one: World, script:
         if one.chain.phase is Phase.COMMITTED:
             event("committed with a hedge" if any(item.hedge for item in one.chain.attempts) else "committed")
             assert len(one.live()) == 1
+
+
+@given(content_s=st.floats(0.01, 1.0), after_s=st.floats(0.01, 1.0), ends_s=st.floats(1.0, 2.0))
+def test_invariant_28_a_hedge_that_falls_due_after_the_first_content_is_none(
+    content_s: float, after_s: float, ends_s: float
+) -> None:
+    """The second of two targets is asked only when the first has given no content by the hedge's time."""
+    one = world(group("a/x", "b/y", hedge=Hedge(after_s=after_s)), stream=True)
+    one.shared = busy()
+    one.run(lambda _: Reply(after_s=ends_s, content_s=content_s))
+    event("hedged" if len(one.chain.attempts) == 2 else "committed first")
+    assert len(one.chain.attempts) == (2 if after_s < content_s else 1) or after_s == content_s
