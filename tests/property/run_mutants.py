@@ -41,7 +41,7 @@ def main(only: list[str]) -> int:
     ]
     with ThreadPoolExecutor(max_workers=2) as pool:
         reaching = pool.submit(_reached, held)
-        results = list(pool.map(lambda patch: _try(patch, held), patches))
+        results = list(pool.map(lambda patch: _told(_try(patch, held)), patches))
     reached = reaching.result()
     lines = [f"{'mutant':48}{'':12}{'examples':>9}{'discarded':>10}  share of examples by class"]
     for result in results:
@@ -56,6 +56,12 @@ def main(only: list[str]) -> int:
     lines += [f"{len(results)} mutants, {killed} killed", *(f"! {item}" for item in bad)]
     sys.stdout.write("\n".join(lines) + "\n")
     return 1 if bad else 0
+
+
+def _told(result: Result) -> Result:
+    """Say at once what became of a mutant: all of them take minutes."""
+    sys.stderr.write(f"{result.verdict:9} {result.name}\n")
+    return result
 
 
 def _reached(held: dict[int, set[str]]) -> dict[int, Reach]:
