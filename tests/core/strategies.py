@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-
 def at_least(examples: int) -> int:
     """So many examples, or the profile's if it wants more; a mutant is met with the profile's few."""
     wanted = settings().max_examples

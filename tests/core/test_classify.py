@@ -92,6 +92,8 @@ def test_status(status: int, expected: str) -> None:
         # A status written in the body of a good reply.
         (200, ErrorInfo(code="402"), "payment"),
         (204, ErrorInfo(code="429"), "rate_limited"),
+        (299, ErrorInfo(code="429"), "rate_limited"),
+        (300, ErrorInfo(code="429"), "protocol"),
         (200, ErrorInfo(code="200"), "server_error"),
         (200, ErrorInfo(code="4x2"), "server_error"),
         (500, ErrorInfo(code="402"), "server_error"),
@@ -108,6 +110,8 @@ def test_hint() -> None:
     assert classify(429, NOTHING, after, 0.0) == Failure(FailureClass.RATE_LIMITED, 429, 3.0)
     assert classify(503, NOTHING, after, 0.0) == Failure(FailureClass.OVERLOADED, 503, 3.0)
     assert classify(503, NOTHING, {"retry-after": "soon"}, 0.0).kind is FailureClass.SERVER_ERROR
+    date = {"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}
+    assert classify(429, NOTHING, date, 50.0) == Failure(FailureClass.RATE_LIMITED, 429, 10.0)
     assert classify(500, NOTHING, after, 0.0).hint_s is None
     assert classify(402, NOTHING, after, 0.0).hint_s is None
 

@@ -92,6 +92,26 @@ def test_the_second_choice_is_even() -> None:
     assert all(picks[index] / len(EVENLY) == pytest.approx(1 / 3, abs=0.002) for index in (1, 2, 3))
 
 
+def test_the_second_choice_goes_by_weight() -> None:
+    """Whichever was drawn first, the others are drawn by their weights."""
+    targets = _targets(2, 2, 6)
+    for busy_one, shares in ((0, {1: 1 / 4, 2: 3 / 4}), (2, {0: 1 / 2, 1: 1 / 2})):
+        loads = Loads()
+        for _ in range(9):
+            loads.begin(f"p/{busy_one}")
+        first = [u for u in EVENLY if _least(targets, Loads(), u) == busy_one]
+        picks = Counter(_least(targets, loads, u) for u in first)
+        assert {index: count / len(first) for index, count in picks.items()} == pytest.approx(
+            shares, abs=0.01
+        )
+
+
+def test_shares_are_half_open() -> None:
+    """The u where one target's share ends belongs to the next target."""
+    assert _least(_targets(1, 3), Loads(), 0.25) == 1
+    assert _least(_targets(1, 3), Loads(), 0.25 - 2**-50) == 0
+
+
 @given(weights=st.lists(st.floats(0.001, 1e6), min_size=2, max_size=6), u=US | st.just(1 - 2**-53))
 def test_any_u_and_weights_draw_two(weights: list[float], u: float) -> None:
     """Rounding never leaves the targets' range, and the same input gives the same choice."""
