@@ -236,6 +236,20 @@ def test_least_busy_spreads_a_burst() -> None:
     assert shared.loads.in_flight == {"a/x": 2, "b/y": 2}
 
 
+def test_a_speed_is_the_time_since_the_attempt_began() -> None:
+    """Not since the process did: of an answer, of a first content, and of a failure."""
+    for stream, end in (
+        (False, Ended(1, None)),
+        (True, FirstContent(1)),
+        (False, Ended(1, Failure(FailureClass.SERVER_ERROR))),
+    ):
+        one = _ask(Shared(), stream=stream)
+        one.now = 100.0
+        one.start()
+        one.step(end, after=7.0)
+        assert one.shared.loads.speed("a/x", 107.0) == 7.0
+
+
 def test_in_flight_counts_every_group() -> None:
     """Attempts that another group has on a target count for it."""
     shared = Shared()
