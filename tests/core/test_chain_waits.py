@@ -132,8 +132,9 @@ def test_panic_needs_no_fallback_list() -> None:
 
 def test_panic_in_a_fallback_group_visits_it() -> None:
     """The asked group cannot carry the request; the group that stood for it is not entered once more."""
-    crowd = Crowd([group("a/x"), group("b/y", name="spare", retries=NEVER)])
-    crowd.shared.health_of(crowd.groups[1], target("b/y")).eject(Ejection(), 0.0, 0.5)
+    brief = Ejection(base_s=1.0, cap_s=1.0)
+    crowd = Crowd([group("a/x"), group("b/y", name="spare", retries=NEVER, ejection=brief)])
+    crowd.shared.health_of(crowd.groups[1], target("b/y")).eject(brief, 0.0, 0.5)
     one = crowd.arrive()
     one.chain.eligible = ((False,), (True,))
     assert one.asked(one.start()) == "b/y"
