@@ -89,6 +89,7 @@ def break_functions(files: list[str], workers: int) -> list[Mutant]:
     modules = {name.removesuffix(".py").replace("/", "."): name for name in files if _has_functions(name)}
     if not modules:
         return []
+    sys.stderr.write("functions: mutmut runs; a file takes about a minute\n")
     shutil.rmtree(ROOT / "mutants", ignore_errors=True)  # Its memory does not see that a test changed.
     _mutmut("run", "--max-children", str(workers), *(f"{module}.*" for module in modules))
     made = []
@@ -149,14 +150,24 @@ def break_tables(files: list[str], workers: int) -> list[Mutant]:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(workers) as pool:
         for number in range(workers):
             trees.put(_copy(Path(folder) / str(number)))
-        if _tests(Path(folder) / "0", TESTS) != "survived":
+        first = Path(folder) / "0"
+        if _tests(first, TESTS) != "survived":
             sys.exit("the tests of the core fail on the core as it is")
+        if _verdict(first, "router/core/__init__.py", "raise ImportError\n") != "killed":
+            sys.exit("the tests import another router than the copy that is to be broken")
         jobs = [
             pool.submit(tried, file, change.was, change.now, change.source)
             for file in files
             for change in changes((ROOT / file).read_text())
         ]
-        return [job.result() for job in jobs]
+        return [_told(number, len(jobs), job.result()) for number, job in enumerate(jobs, 1)]
+
+
+def _told(number: int, count: int, mutant: Mutant) -> Mutant:
+    if mutant.alive or number % 50 == 0 or number == count:
+        change = f"  {mutant.verdict}: {mutant.was} => {mutant.now}" if mutant.alive else ""
+        sys.stderr.write(f"tables: {number} of {count}{change}\n")
+    return mutant
 
 
 def _copy(tree: Path) -> Path:
