@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -193,6 +194,16 @@ def test_faster_answers_count_by_and_by() -> None:
     assert speeds[0] > 5.0
     assert speeds == sorted(speeds, reverse=True)
     assert speeds[-1] == pytest.approx(1.0, abs=0.01)
+
+
+def test_what_was_observed_counts_for_less_and_less() -> None:
+    """After a minute it counts for 1/e; a failure counts for 5 s at least, and nothing for more than 600."""
+    loads = _known(2.0)
+    assert loads.speed("p/0", 60.0) == pytest.approx(2.0 / math.e)
+    loads.failed("p/1", 0.1, 0.0)
+    assert loads.speed("p/1", 0.0) == 5.0
+    loads.failed("p/2", 1e6, 0.0)
+    assert loads.speed("p/2", 0.0) == 600.0
 
 
 def test_speeds_are_bounded() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.core.traits import Price
+from router.core.traits import Capability, Price
 
 
 def test_tokens_cost_by_the_million() -> None:
@@ -34,3 +34,9 @@ def test_seconds_cost_by_the_second() -> None:
 def test_the_request_that_prices_are_compared_by(price: Price, nominal: float | None) -> None:
     """A thousand tokens each way; ten seconds where only the time has a price."""
     assert price.nominal() == nominal
+
+
+def test_capabilities_are_named_as_in_the_config() -> None:
+    """The values are the keys under ``supports``."""
+    names = "tools json_object json_schema logprobs vision audio video streaming"
+    assert [str(capability) for capability in Capability] == names.split()
