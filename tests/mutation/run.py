@@ -31,11 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.mutation.tables import changes  # noqa: E402 - found by the line above
+from tests.mutation.trial import run_tests  # noqa: E402 - likewise
 
 LEAST_PERCENT = 95.0
-TIMEOUT_S = 60
-"""A change of a table may keep the tests busy for so long; untouched they take five seconds."""
-
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]
 TESTS = SETTINGS["pytest_add_cli_args_test_selection"]
 SURVIVORS = ROOT / "tests" / "mutation" / "survivors.toml"
@@ -150,11 +148,6 @@ def break_tables(files: list[str], workers: int) -> list[Mutant]:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(workers) as pool:
         for number in range(workers):
             trees.put(_copy(Path(folder) / str(number)))
-        first = Path(folder) / "0"
-        if _tests(first, TESTS) != "survived":
-            sys.exit("the tests of the core fail on the core as it is")
-        if _verdict(first, "router/core/__init__.py", "raise ImportError\n") != "killed":
-            sys.exit("the tests import another router than the copy that is to be broken")
         jobs = [
             pool.submit(tried, file, change.was, change.now, change.source)
             for file in files
@@ -171,9 +164,14 @@ def _told(number: int, count: int, mutant: Mutant) -> Mutant:
 
 
 def _copy(tree: Path) -> Path:
+    """A copy of what the tests need, and the proof that they pass there and test the copy."""
     for name in ("router", "tests", *SETTINGS["also_copy"]):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tree)
+    if _tests(tree, TESTS, keep_bytecode=True) != "survived":
+        sys.exit("the tests of the core fail on the core as it is")
+    if _verdict(tree, "router/core/__init__.py", "raise ImportError\n") != "killed":
+        sys.exit("the tests import another router than the copy that is to be broken")
     return tree
 
 
@@ -189,15 +187,9 @@ def _verdict(tree: Path, file: str, source: str) -> str:
         (tree / file).write_text(untouched)
 
 
-def _tests(tree: Path, tests: list[str]) -> str:
-    command = [sys.executable, "-m", "pytest", "-x", "--tb=no", *SETTINGS["pytest_add_cli_args"], *tests]
-    try:
-        ran = subprocess.run(
-            command, cwd=tree, env=_environment(tree), capture_output=True, timeout=TIMEOUT_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return "timeout"
-    return "killed" if ran.returncode else "survived"
+def _tests(tree: Path, tests: list[str], *, keep_bytecode: bool = False) -> str:
+    arguments = ["-x", "--tb=no", *SETTINGS["pytest_add_cli_args"], *tests]
+    return run_tests(tree, arguments, keep_bytecode=keep_bytecode)
 
 
 # --- the verdict
