@@ -116,7 +116,8 @@ def _mutmut(*arguments: str) -> str:
     ran = subprocess.run(
         [str(Path(sys.executable).parent / "mutmut"), *arguments],
         cwd=ROOT,
-        env=_environment(ROOT / "mutants"),
+        # It puts its copy before what is installed; a path to the original would stand in its way.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         capture_output=True,
         text=True,
         check=False,
@@ -124,11 +125,6 @@ def _mutmut(*arguments: str) -> str:
     if ran.returncode:
         sys.exit(f"mutmut {arguments[0]} failed:\n{ran.stdout[-4000:]}{ran.stderr[-4000:]}")
     return ran.stdout
-
-
-def _environment(root: Path) -> dict[str, str]:
-    """An environment in which ``router`` is the one under *root*, whatever is installed."""
-    return {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 # --- tables: ours
