@@ -13,7 +13,7 @@ UNTRACED := tests/property tests/faults tests/core/test_chain_properties.py test
 
 NODE := tests/clients/node/node_modules/.installed
 
-.PHONY: demo serve test check schema probes mutants prove clean install node
+.PHONY: demo serve test check schema probes mutants prove mutation clean install node
 .DELETE_ON_ERROR:
 
 install: $(VENV)/.installed
@@ -70,5 +70,10 @@ mutants: install
 prove: install
 	$(BIN)/python tests/property/prove.py
 
+# Every small way to break the core, tried with its tests: docs/mutation.md. ONLY="file …" for some files.
+mutation: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group mutation
+	$(BIN)/python tests/mutation/run.py $(ONLY)
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build tests/clients/node/node_modules
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build mutants tests/clients/node/node_modules

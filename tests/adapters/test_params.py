@@ -63,6 +63,13 @@ def test_tables_fit_together() -> None:
     assert not RESERVED & (KNOWN_CHAT | SYNONYMS.keys())
 
 
+def test_reserved_names() -> None:
+    """What configures a client or an account is no param of a chat: exactly these names."""
+    listed = """autoScale json input api_key api_base base_url headers extra_headers extra_query timeout
+        num_retries max_retries fallbacks provider_key model_list mock_response"""
+    assert set(listed.split()) == RESERVED
+
+
 def test_known_params_are_openais() -> None:
     """The table has exactly the chat params of the installed openai SDK, under canonical names."""
     tree = ast.parse(inspect.getsource(completion_create_params))

@@ -10,7 +10,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from router.core import bounds
-from router.core.bounds import Most, WorstCase, excesses
+from router.core.bounds import Excess, Most, WorstCase, excesses
 from router.core.delays import Hedge
 from router.core.failure import Failure, FailureClass, FallbackList
 from router.core.table import Bound, Group, Policy, Retries, Route, Setting
@@ -252,4 +252,4 @@ def test_each_limit_is_named_with_what_was_found() -> None:
         ("max_cost", "0.5 US dollars"),
     ]
     unknown = excesses(WorstCase(1, 1.0, None, "`a/x` declares no price"), Most(cost=9.0))
-    assert [item.found for item in unknown] == ["a cost without a bound: `a/x` declares no price"]
+    assert unknown == [Excess("max_cost", "a cost without a bound: `a/x` declares no price")]

@@ -180,6 +180,25 @@ def test_an_event_that_cannot_happen_is_refused_and_changes_nothing(stage: objec
     assert (one.chain, one.shared) == before
 
 
+@pytest.mark.parametrize(
+    ("stage", "event", "words"),
+    [
+        (_open, Ended(2, None), "attempt 2 in phase open"),
+        (_done, Ended(1, None), "attempt 1 in phase done"),
+        (_waiting, Ended(1, None), "attempt 1 has ended"),
+        (_open, TimerFired(1), r"TimerFired\(1\) while waiting for None"),
+        (_waiting, TimerFired(2), r"TimerFired\(2\) while waiting for Pending"),
+        (_done, Cancelled(), "^Cancelled after the end$"),
+    ],
+)
+def test_a_refusal_says_what_came_when(stage: object, event: Event, words: str) -> None:
+    """Whoever writes a driver reads which event was out of place, and why."""
+    assert callable(stage)
+    one: World = stage()
+    with pytest.raises(IllegalEvent, match=words):
+        one.step(event)
+
+
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_only_a_stream_has_a_first_content(number: int) -> None:
     """For a request that is not streamed it is a bug of the driver, and nothing changes."""

@@ -80,6 +80,7 @@ def test_status(status: int, expected: str) -> None:
         (400, ErrorInfo(message="Rate limit exceeded"), "bad_request"),
         # The code wins over the message.
         (400, ErrorInfo(code="content_filter", message="maximum context length"), "content_policy"),
+        (429, ErrorInfo(code="rate_limit_exceeded", message="insufficient credits"), "rate_limited"),
         # Bytez, with status 200.
         (200, ErrorInfo(message="Rate limited, try again"), "rate_limited"),
         (200, ErrorInfo(message="Rate limit exceeded"), "rate_limited"),
@@ -92,6 +93,8 @@ def test_status(status: int, expected: str) -> None:
         # A status written in the body of a good reply.
         (200, ErrorInfo(code="402"), "payment"),
         (204, ErrorInfo(code="429"), "rate_limited"),
+        (299, ErrorInfo(code="429"), "rate_limited"),
+        (300, ErrorInfo(code="429"), "protocol"),
         (200, ErrorInfo(code="200"), "server_error"),
         (200, ErrorInfo(code="4x2"), "server_error"),
         (500, ErrorInfo(code="402"), "server_error"),
@@ -102,12 +105,106 @@ def test_words(status: int, info: ErrorInfo, expected: str) -> None:
     assert kind(status, info) == expected
 
 
+_PLAIN = {
+    400: "bad_request",
+    401: "auth",
+    402: "payment",
+    403: "forbidden",
+    404: "not_found",
+    413: "context_overflow",
+    422: "bad_request",
+    429: "rate_limited",
+    451: "content_policy",
+    200: "server_error",
+    500: "server_error",
+    502: "server_error",
+    503: "server_error",
+    529: "overloaded",
+}
+"""What each status means by itself."""
+_ABOUT_THE_REQUEST = {200, 400, 422, 500}
+_ABOUT_LOAD = {200, 500, 502, 503, 529}
+_WORDS: list[tuple[str, set[int], list[str], list[str]]] = [
+    (
+        "payment",
+        {200, 402, 403, 429},
+        [
+            "insufficient_quota",
+            "billing_hard_limit_reached",
+            "billing_not_active",
+            "insufficient_credits",
+        ],
+        ["insufficient credits"],
+    ),
+    (
+        "context_overflow",
+        {*_ABOUT_THE_REQUEST, 413},
+        ["context_length_exceeded", "exceed_context_size_error"],
+        ["maximum context length", "exceeds the available context size", "prompt is too long"],
+    ),
+    (
+        "content_policy",
+        {*_ABOUT_THE_REQUEST, 403, 451},
+        [
+            "content_filter",
+            "content_policy_violation",
+            "ResponsibleAIPolicyViolation",
+            "moderation_blocked",
+        ],
+        [],
+    ),
+    (
+        "unsupported",
+        _ABOUT_THE_REQUEST,
+        ["unsupported_parameter", "unknown_parameter", "unsupported_value", "extra_forbidden"],
+        [
+            "Unsupported params were passed",
+            "Unrecognized request argument",
+            "Extra inputs are not permitted",
+            "does not support tools",
+            "does not support image",
+            "is not a multimodal model",
+            "image input is not supported",
+            "audio input is not supported",
+        ],
+    ),
+    (
+        "rate_limited",
+        {*_ABOUT_LOAD, 429},
+        ["rate_limit_exceeded", "rate_limit_error", "RESOURCE_EXHAUSTED", "too_many_requests"],
+        [],
+    ),
+    ("overloaded", _ABOUT_LOAD, ["overloaded_error", "overloaded", "engine_overloaded"], []),
+    ("auth", {200, 401, 403}, ["invalid_api_key", "authentication_error"], []),
+    ("not_found", {200, 403, 404}, ["model_not_found", "not_found_error"], []),
+    ("rate_limited", {200}, [], ["Rate limit"]),
+    ("auth", {200}, [], ["Unauthorized"]),
+    ("not_found", {200}, [], ["Model does not exist"]),
+    ("bad_request", {200}, ["invalid_request_error"], ["Expected parameter(s)"]),
+]
+"""By class: the statuses beside which these codes and phrases count."""
+
+
+@pytest.mark.parametrize(("expected", "statuses", "codes", "phrases"), _WORDS)
+def test_known_words_count_beside_their_statuses(
+    expected: str, statuses: set[int], codes: list[str], phrases: list[str]
+) -> None:
+    """A known code, as code or type, or a known phrase decides beside its statuses, and only there."""
+    infos = [info for code in codes for info in (ErrorInfo(code=code), ErrorInfo(type=code))]
+    infos += [ErrorInfo(message=f"Sorry: {phrase}, said the model") for phrase in phrases]
+    for status, plain in _PLAIN.items():
+        for info in infos:
+            assert kind(status, info) == (expected if status in statuses else plain), (status, info)
+
+
 def test_hint() -> None:
     """A hint is kept where waiting helps; a 503 that names a time is overloaded."""
     after = {"retry-after": "3"}
     assert classify(429, NOTHING, after, 0.0) == Failure(FailureClass.RATE_LIMITED, 429, 3.0)
     assert classify(503, NOTHING, after, 0.0) == Failure(FailureClass.OVERLOADED, 503, 3.0)
     assert classify(503, NOTHING, {"retry-after": "soon"}, 0.0).kind is FailureClass.SERVER_ERROR
+    date = {"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}
+    assert classify(429, NOTHING, date, 50.0) == Failure(FailureClass.RATE_LIMITED, 429, 10.0)
     assert classify(500, NOTHING, after, 0.0).hint_s is None
     assert classify(402, NOTHING, after, 0.0).hint_s is None
 

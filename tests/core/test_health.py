@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from router.core.health import Ejection, Health, Status
@@ -83,6 +85,27 @@ def test_results_older_than_thirty_seconds_do_not_count() -> None:
         health.succeed(at, at)
         assert _fail(health, number, at=at) == [False]
     assert len(health.slots) <= 7
+
+
+def test_the_window_moves_in_steps_of_five_seconds() -> None:
+    """What is thirty seconds old is gone, and with it what came less than five seconds after it."""
+    gone, kept = Health(), Health()
+    for health, at in ((gone, 4.9), (kept, 5.0)):
+        health.succeed(0.0, 0.0)
+        for request in (1, 1, 1, 2):
+            health.succeed(at, at)
+            assert _fail(health, request, at=at) == [False]
+        health.succeed(at, at)
+    assert gone.fail(3, RULE, 30.0, MIDDLE) is False  # One of one.
+    assert kept.fail(3, RULE, 30.0, MIDDLE) is True  # Five of ten.
+
+
+def test_a_success_leaves_nothing_of_a_failure_but_the_count() -> None:
+    """What is kept of a target that failed and then answered compares equal to a new target's."""
+    health = Health()
+    _fail(health, 1)
+    health.succeed(1.0, 1.0)
+    assert replace(health, slots=[], last_request=None, last_failed_at=float("-inf")) == Health()
 
 
 def test_the_rate_needs_two_requests_within_the_window() -> None:

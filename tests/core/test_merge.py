@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from router.core.merge import LedgerEntry, Merged, combine, fit, merge
+from router.core.merge import LedgerEntry, Merged, Violation, combine, fit, merge
 from router.core.table import LEVELS, Bound, Policy, Setting, Target
 from tests.core.world import target
 
@@ -28,6 +28,15 @@ def _bounded(value: object, bound: Bound, *, name: str = "temperature") -> Merge
 
 
 # --- precedence
+
+
+def test_each_param_is_looked_at_by_itself() -> None:
+    """What is forced or dropped keeps nothing that stands behind it from going up."""
+    policy = Policy(force=_force(seed=3), drop={"user": "f:1", "stop": "f:2"})
+    defaults = _target(seed=1, user="u", stop="x", top_p=0.2)
+    made = merge(defaults, policy, {"seed": 2, "user": "v", "temperature": 0.9})
+    assert made.params == {"top_p": 0.2, "temperature": 0.9, "seed": 3}
+    assert [entry.param for entry in made.ledger] == ["stop", "top_p", "user", "seed"]
 
 
 def test_the_caller_overrides_a_default_and_force_overrides_the_caller() -> None:
@@ -89,7 +98,7 @@ def test_a_bound_that_refuses_names_the_param_and_its_limits(bound: Bound, value
     """on_violation: error leaves the value and gives one violation, with the limit as written."""
     made = _bounded(value, bound)
     assert made.params == {"temperature": value}
-    assert [item.message for item in made.violations] == [f"temperature must be {words}"]
+    assert made.violations == [Violation("temperature", f"temperature must be {words}")]
 
 
 @pytest.mark.parametrize("on_violation", ["clamp", "error"])
@@ -182,13 +191,15 @@ def test_an_inherited_force_does_not_override_the_asked_groups_own(mine: int, th
         (Bound(min=1), Bound(max=3), 1, 3),
         (Bound(), Bound(), None, None),
         (Bound(max=0), Bound(max=2), None, 0),
+        (Bound(min=0), Bound(min=0.5), 0.5, None),
+        (Bound(max=0), Bound(max=0.5), None, 0),
     ],
 )
 def test_the_stricter_bound_wins(first: Bound, second: Bound, low: float | None, high: float | None) -> None:
     """The larger minimum and the smaller maximum, whichever side they come from."""
     for one, two in ((first, second), (second, first)):
         got = combine(Policy(bounds={"n": one}), Policy(bounds={"n": two})).bounds["n"]
-        assert (got.min, got.max) == (low, high)
+        assert got == Bound(min=low, max=high)
 
 
 def test_a_clamp_names_the_line_of_the_limit_that_clamped() -> None:
@@ -252,3 +263,4 @@ def test_the_wire_judges_name_and_value() -> None:
     """A wire that carries one value of a param may refuse another."""
     made = merge(_target(), Policy(), {"n": 2})
     assert fit(made, lambda name, value: (name, value) == ("n", 1), drop=frozenset()) == ["n"]
+    assert fit(made, lambda name, value: (name, value) == ("n", 2), drop=frozenset()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,26 @@ def test_the_second_choice_is_even() -> None:
     assert all(picks[index] / len(EVENLY) == pytest.approx(1 / 3, abs=0.002) for index in (1, 2, 3))
 
 
+def test_the_second_choice_goes_by_weight() -> None:
+    """Whichever was drawn first, the others are drawn by their weights."""
+    targets = _targets(2, 2, 6)
+    for busy_one, shares in ((0, {1: 1 / 4, 2: 3 / 4}), (2, {0: 1 / 2, 1: 1 / 2})):
+        loads = Loads()
+        for _ in range(9):
+            loads.begin(f"p/{busy_one}")
+        first = [u for u in EVENLY if _least(targets, Loads(), u) == busy_one]
+        picks = Counter(_least(targets, loads, u) for u in first)
+        assert {index: count / len(first) for index, count in picks.items()} == pytest.approx(
+            shares, abs=0.01
+        )
+
+
+def test_shares_are_half_open() -> None:
+    """The u where one target's share ends belongs to the next target."""
+    assert _least(_targets(1, 3), Loads(), 0.25) == 1
+    assert _least(_targets(1, 3), Loads(), 0.25 - 2**-50) == 0
+
+
 @given(weights=st.lists(st.floats(0.001, 1e6), min_size=2, max_size=6), u=US | st.just(1 - 2**-53))
 def test_any_u_and_weights_draw_two(weights: list[float], u: float) -> None:
     """Rounding never leaves the targets' range, and the same input gives the same choice."""
@@ -175,6 +196,16 @@ def test_faster_answers_count_by_and_by() -> None:
     assert speeds[-1] == pytest.approx(1.0, abs=0.01)
 
 
+def test_what_was_observed_counts_for_less_and_less() -> None:
+    """After a minute it counts for 1/e; a failure counts for 5 s at least, and nothing for more than 600."""
+    loads = _known(2.0)
+    assert loads.speed("p/0", 60.0) == pytest.approx(2.0 / math.e)
+    loads.failed("p/1", 0.1, 0.0)
+    assert loads.speed("p/1", 0.0) == 5.0
+    loads.failed("p/2", 1e6, 0.0)
+    assert loads.speed("p/2", 0.0) == 600.0
+
+
 def test_speeds_are_bounded() -> None:
     """Neither a long idle time nor many failures leave the range that can be compared."""
     loads = _known(1.0)
@@ -214,6 +245,20 @@ def test_least_busy_spreads_a_burst() -> None:
     runs = [_ask(shared, strategy=Strategy.LEAST_BUSY) for _ in range(4)]
     assert Counter(one.asked(one.start()) for one in runs) == {"a/x": 2, "b/y": 2}
     assert shared.loads.in_flight == {"a/x": 2, "b/y": 2}
+
+
+def test_a_speed_is_the_time_since_the_attempt_began() -> None:
+    """Not since the process did: of an answer, of a first content, and of a failure."""
+    for stream, end in (
+        (False, Ended(1, None)),
+        (True, FirstContent(1)),
+        (False, Ended(1, Failure(FailureClass.SERVER_ERROR))),
+    ):
+        one = _ask(Shared(), stream=stream)
+        one.now = 100.0
+        one.start()
+        one.step(end, after=7.0)
+        assert one.shared.loads.speed("a/x", 107.0) == 7.0
 
 
 def test_in_flight_counts_every_group() -> None:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from router.core.table import Group, Plan, Provider, Route, Target, Wildcard, valid_model
+from router.core.health import Ejection
+from router.core.select import Strategy
+from router.core.table import (
+    LEVELS,
+    Group,
+    Plan,
+    Provider,
+    Retries,
+    Route,
+    Setting,
+    Target,
+    Wildcard,
+    valid_model,
+)
 from tests.core.world import group, target
 
 _BYTEZ = Provider(name="bytez", adapter="bytez", segments=2)
@@ -162,3 +175,36 @@ def test_embedding_spaces(
     )
     assert one.shares_space(other) is other.shares_space(one) is shared
     assert one.shares_space(one)
+
+
+# --- what holds when nothing is said
+
+
+def test_built_in_policies() -> None:
+    """The numbers that the reference promises to whoever sets nothing."""
+    one = group("a/x")
+    assert one.retries == Retries(max=2, max_wait_s=5.0, base_s=0.25, cap_s=4.0, only=None)
+    assert one.ejection == Ejection(consecutive=5, rate=0.5, base_s=5.0, cap_s=120.0)
+    assert (one.timeout_s, one.attempt_timeout_s, one.max_attempts) == (300.0, None, 8)
+    assert (one.first_chunk_s, one.idle_s, one.stream_timeout_s) == (None, 60.0, None)
+    assert (one.strategy, one.affinity, one.require) == (Strategy.WEIGHTED, None, frozenset())
+
+
+def test_a_target_of_which_nothing_is_said() -> None:
+    """Its share is one of tier one, a param it cannot carry is refused, and it is able to do all."""
+    one = target("a/x")
+    assert (one.weight, one.tier, one.context_window, one.price) == (1, 1, None, None)
+    assert (one.first_chunk_s, one.drop_unsupported) == (60.0, False)
+    assert one.lacks == one.tags == frozenset()
+
+
+def test_layers_from_the_lowest() -> None:
+    """A setting is of the lowest layer unless it says otherwise; a provider may have no credential."""
+    assert LEVELS == ("defaults", "provider", "profile", "group", "target")
+    assert LEVELS[Setting(1, "f:1").level] == "defaults"
+    assert Provider(name="a", adapter="openai").credentials == ()
+
+
+def test_strategies_are_named_as_in_the_config() -> None:
+    """The values are what ``strategy`` takes."""
+    assert list(Strategy) == ["weighted", "least_busy", "fastest", "cheapest"]

@@ -12,7 +12,7 @@ from router.core.failure import Failure, FailureClass
 from router.core.health import Ejection
 from router.core.table import Group, Retries
 from tests.core.crowd import BAD, OK, Caller, Crowd, asked, broken, end_of
-from tests.core.strategies import DRAWS, HEDGES, KEYS, SCRIPTS, play, worlds
+from tests.core.strategies import DRAWS, HEDGES, KEYS, SCRIPTS, at_least, play, worlds
 from tests.core.world import TABLE, Reply, group, target
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ _WEATHER = st.sampled_from(
     ]
 ) | st.lists(_REPLIES, min_size=1, max_size=4)
 
-MANY = settings(max_examples=max(300, settings().max_examples))
+MANY = settings(max_examples=at_least(300))
 """For properties whose case is rare."""
 CALLERS = st.lists(
     st.builds(
