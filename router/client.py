@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from router.config import RouterConfig
     from router.core.needs import Estimator
     from router.core.table import Plan
+    from router.inprocess import AsyncClient, SyncClient
     from router.layers import Locate
 
 T = TypeVar("T")
@@ -271,6 +272,27 @@ class Router:
     ) -> EmbeddingResponse:
         """Embed texts and wait for the vectors; as ``aembedding``, from any thread."""
         return self._run_sync(self.aembedding(model, input, router=router, **params))
+
+    # --- clients of OpenAI's API, in process
+
+    def http_client(self) -> SyncClient:
+        """The HTTP client for ``OpenAI(http_client=…)``, openai ≥ 3: this router answers, without a socket.
+
+        The ``base_url`` may be any, such as ``http://router/v1``, and the key too. Closing the client
+        leaves the router open.
+
+        Raises:
+            RuntimeError: the openai package that is installed is too old to take it.
+        """
+        from router.inprocess import sync_client  # noqa: PLC0415 - a gateway, for who wants one
+
+        return sync_client(self, self._run_sync)
+
+    def async_http_client(self) -> AsyncClient:
+        """As ``http_client``, for ``AsyncOpenAI``."""
+        from router.inprocess import async_client  # noqa: PLC0415 - likewise
+
+        return async_client(self)
 
     async def start(self, ask: Ask, *, request_id: str | None = None) -> Run:
         """Check a request and make it ready to run in the running loop; for gateways.

@@ -41,13 +41,14 @@ _MAY: dict[str, set[str]] = {
     "emulator": {"emulator", "address", *_UNDER},
     "testing": {"testing", "emulator", *_UNDER},
     "server": {"server", "address", *_UNDER},
+    "inprocess": {"server", *_UNDER},
     "tools": {"tools", "testing", "emulator", *_UNDER},
     "cli": {"cli", "server", "tools", "testing", "emulator", "address", *_UNDER},
 }
 """Which rooms each room may import. A room is a package or module right under ``router``."""
 
 _STDLIB_ONLY = {"", "types", "errors", "core"}
-_HTTPX = {"transport", "emulator"}
+_HTTPX = {"transport", "emulator", "inprocess"}
 _HEAVY = ("pydantic", "pydantic_settings", "httpx2", "yaml")
 _EXTRAS = ("uvicorn", "uvloop", "httptools", "hypothesis", "pytest", "_pytest")
 _NEEDS_AN_EXTRA = {
@@ -122,8 +123,14 @@ def _imports(path: Path) -> Iterator[Import]:
 IMPORTS = [item for path in sorted(ROUTER.rglob("*.py")) for item in _imports(path)]
 
 
+_DOWNSTAIRS = ("client", "router.inprocess")
+"""``Router.http_client()`` needs the gateway, which stands on the client: imported only when it is called."""
+
+
 def _wrong_way(item: Import) -> bool:
     if item.target is None or item.room == "":
+        return False
+    if (item.room, item.name) == _DOWNSTAIRS:
         return False
     if item.room in _BASE and item.typing_only and item.target == "telemetry":
         return False  # Annotations only: the records that a reply and an error carry.
@@ -195,8 +202,8 @@ def test_the_package_itself_imports_nothing_of_its_own_eagerly() -> None:
     assert eager == []
 
 
-def test_http_is_spoken_in_two_rooms_only() -> None:
-    """httpx2, and nothing of its kind, is imported by the transport and the emulator alone."""
+def test_http_is_spoken_in_three_rooms_only() -> None:
+    """httpx2, and nothing of its kind: in the transport, the emulator, and for clients that want its face."""
     clients = {"httpx", "httpx2", "requests", "aiohttp", "urllib3", "pyreqwest"}
     users = {item.room for item in IMPORTS if item.name.split(".")[0] in clients}
     assert users <= _HTTPX

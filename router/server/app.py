@@ -14,7 +14,7 @@ from router.plan import nowhere
 from router.server.chat import Chat
 from router.server.errors import Refused, error_reply
 from router.server.exchange import ClientGone, Exchange
-from router.server.guard import BrowserGuard, KeyGuard, key_guard
+from router.server.guard import BrowserGuard, HolderGuard, KeyGuard, key_guard
 from router.server.log import GatewayLog
 from router.server.models import Models
 from router.server.openapi import document
@@ -75,7 +75,9 @@ class Gateway:
         router: what it answers with.
     """
 
-    def __init__(self, router: Router, guard: KeyGuard | BrowserGuard, settings: GatewaySettings) -> None:
+    def __init__(
+        self, router: Router, guard: KeyGuard | BrowserGuard | HolderGuard, settings: GatewaySettings
+    ) -> None:
         self.router = router
         self._guard = guard
         self._settings = settings

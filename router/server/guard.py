@@ -76,6 +76,14 @@ class KeyGuard:
         return found
 
 
+class HolderGuard:
+    """In process there is nobody to keep out: who holds the router may use it."""
+
+    def check(self, exchange: Exchange) -> Caller:  # noqa: ARG002 - the seam's signature
+        """Anybody."""
+        return ANYBODY
+
+
 class BrowserGuard:
     """Without callers anybody on this machine may ask, but no web page that is open on it."""
 

@@ -12,11 +12,14 @@ from tests.clients.world import KEY, MESSAGES, TOOLS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import httpx2 as httpx
+
 
 class PythonOpenAI:
     """Runs one scenario; each method is one, or part of one."""
 
-    def __init__(self, url: str, scenario: str) -> None:
+    def __init__(self, url: str, scenario: str, http: httpx.Client | None = None) -> None:
+        self._http = http
         self._key = "sk-wrong" if scenario == "error_401" else KEY
         self._url = f"{url}/v1"
         models = {"error_401": "chat", "error_404": "no//model"}
@@ -35,7 +38,7 @@ class PythonOpenAI:
 
     def run(self) -> dict[str, Any]:
         """What the scenario saw."""
-        with OpenAI(api_key=self._key, base_url=self._url) as client:
+        with OpenAI(api_key=self._key, base_url=self._url, http_client=self._http) as client:
             self._client = client
             return self._run()
 
