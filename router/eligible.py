@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from router.core.failure import FallbackList
-from router.core.needs import param_needs
 from router.core.traits import Capability
 from router.errors import InvalidRequest, RequestTooLong
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from router.adapters.base import Adapter, Wire
     from router.core.needs import Estimator
     from router.core.table import Route, Target
-    from router.request import Request
+    from router.request import Request, Tokens
 
 _SHOWN_PROBLEMS = 3
 
@@ -120,7 +119,7 @@ class _Judge:
         self._groups = request.route.groups
         self._tags = tags
         self._estimator = estimator
-        self._tokens: int | None = None
+        self._tokens: Tokens | None = None
         self._needs: dict[Capability, str] | None = None
         self._adapters = adapters
         self._asked = request.call_of("", request.params)
@@ -203,7 +202,7 @@ class _Judge:
             self._needs = self._request.needs()
             if self._request.stream:
                 self._needs[Capability.STREAMING] = "stream"
-        needs = {**self._needs, **param_needs(self._request.merged(group, index).params)}
+        needs = {**self._needs, **self._request.needs_of(self._request.merged(group, index).params)}
         return [
             Problem(field, f"{field}: {target.id} does not support {need.value}, its config says")
             for need, field in needs.items()
@@ -211,7 +210,8 @@ class _Judge:
         ]
 
     def _beyond(self, group: int, index: int, window: int) -> list[Problem]:
-        asked, reply = self._tokens_of(group, index)
+        tokens, reply = self._tokens_of(group, index)
+        asked = tokens.at_once
         if asked + reply <= window:
             return []
         message = (
@@ -220,19 +220,21 @@ class _Judge:
         )
         return [Problem(self._request.subject, message, too_long=True)]
 
-    def _tokens_of(self, group: int, index: int) -> tuple[int, int]:
+    def _tokens_of(self, group: int, index: int) -> tuple[Tokens, int]:
         """About how many tokens one target reads, and how many it may write, as far as that is bounded."""
         if self._tokens is None:
             self._tokens = self._request.tokens(self._estimator)
-        wanted = self._request.merged(group, index).params.get("max_tokens")
-        return self._tokens, wanted if isinstance(wanted, int) and wanted > 0 else 0
+        return self._tokens, self._request.reply_tokens(self._request.merged(group, index).params)
 
     def all_tokens(self) -> tuple[tuple[int, ...], ...]:
-        """For each group and target the sum of both."""
+        """For each group and target what limits count."""
         return tuple(
-            tuple(sum(self._tokens_of(number, index)) for index in range(len(group.targets)))
-            for number, group in enumerate(self._groups)
+            tuple(self._counted(g, t) for t in range(len(row.targets))) for g, row in enumerate(self._groups)
         )
+
+    def _counted(self, group: int, index: int) -> int:
+        tokens, reply = self._tokens_of(group, index)
+        return tokens.in_all + reply
 
 
 def _tags(names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import difflib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from router.adapters.base import ChatCall, EmbeddingCall
 from router.adapters.vectors import inputs_of
@@ -21,7 +21,7 @@ from router.checks import (
     checked_messages,
 )
 from router.core.merge import REQUEST, LedgerEntry, Merged, combine, fit, merge
-from router.core.needs import message_needs
+from router.core.needs import message_needs, param_needs
 from router.core.select import affinity_key
 from router.eligible import Eligible, eligible
 from router.errors import InvalidRequest, UnknownModel
@@ -37,6 +37,18 @@ if TYPE_CHECKING:
     from router.routes import Routes
 
 _SHOWN_CHARS = 100
+
+
+class Tokens(NamedTuple):
+    """About how many tokens a request is, but for the reply.
+
+    Attributes:
+        at_once: those that must fit into a context window together.
+        in_all: those that limits count.
+    """
+
+    at_once: int
+    in_all: int
 
 
 class Task(Enum):
@@ -108,8 +120,16 @@ class Request(ABC):
         """What the request, but for its params, needs of a target, each with the field that needs it."""
 
     @abstractmethod
-    def tokens(self, estimator: Estimator) -> int:
-        """How many tokens must fit into a context window, but for the reply."""
+    def needs_of(self, params: Mapping[str, Any]) -> dict[Capability, str]:
+        """What the merged *params* need of a target, each with the param that needs it."""
+
+    @abstractmethod
+    def tokens(self, estimator: Estimator) -> Tokens:
+        """About how many tokens a model reads."""
+
+    @abstractmethod
+    def reply_tokens(self, params: Mapping[str, Any]) -> int:
+        """How many tokens a model may write with the merged *params*; 0 where that has no bound."""
 
     @abstractmethod
     def misfit(self, target: Target) -> str | None:
@@ -177,9 +197,18 @@ class ChatRequest(Request):
         """What the messages need."""
         return message_needs(self.messages)
 
-    def tokens(self, estimator: Estimator) -> int:
-        """The estimate for the messages."""
-        return estimator(self.messages)
+    def needs_of(self, params: Mapping[str, Any]) -> dict[Capability, str]:
+        """Tools, formats and their like."""
+        return param_needs(params)
+
+    def tokens(self, estimator: Estimator) -> Tokens:
+        """The estimate for the messages, which one window holds."""
+        return Tokens(*[estimator(self.messages)] * 2)
+
+    def reply_tokens(self, params: Mapping[str, Any]) -> int:
+        """``max_tokens``."""
+        wanted = params.get("max_tokens")
+        return wanted if isinstance(wanted, int) and wanted > 0 else 0
 
     def misfit(self, target: Target) -> str | None:  # noqa: ARG002 - as the other tasks have it
         """None: any model may answer a chat."""
@@ -210,12 +239,24 @@ class EmbeddingRequest(Request):
         """Nothing that a config declares."""
         return {}
 
-    def tokens(self, estimator: Estimator) -> int:
-        """The longest input's: each has the window to itself."""
+    def needs_of(self, params: Mapping[str, Any]) -> dict[Capability, str]:  # noqa: ARG002 - as chats have it
+        """Nothing: what a group sets for its chats does not go up."""
+        return {}
+
+    def tokens(self, estimator: Estimator) -> Tokens:
+        """Each input has a window to itself; limits count them all."""
         inputs = inputs_of(self.input)
-        longest = max((item for item in inputs if isinstance(item, str)), key=len, default="")
-        counted = max((len(item) for item in inputs if not isinstance(item, str)), default=0)
-        return max(counted, estimator([{"role": "user", "content": longest}]) if longest else 0)
+        counts = [len(item) for item in inputs if not isinstance(item, str)]
+        texts = [{"role": "user", "content": item} for item in inputs if isinstance(item, str)]
+        if not texts:
+            return Tokens(max(counts), sum(counts))
+        longest = max(texts, key=lambda text: len(text["content"]))
+        every = estimator(texts)
+        return Tokens(every if len(texts) == 1 else estimator([longest]), every)
+
+    def reply_tokens(self, params: Mapping[str, Any]) -> int:  # noqa: ARG002 - as chats have it
+        """0: vectors are no tokens."""
+        return 0
 
     def misfit(self, target: Target) -> str | None:
         """Vectors of two models cannot be compared, so all come from the space of the first target."""

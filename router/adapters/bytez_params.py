@@ -1,8 +1,8 @@
 """What each of Bytez's wires does with OpenAI's chat params: one table, also printed into the docs.
 
 Sources of the columns. Native: the generation settings that Bytez documents. Open: the list of params
-beyond which Bytez's model containers refuse a chat. Closed: Bytez hands a closed provider OpenAI's own
-request, so all of OpenAI's params go up and the provider judges them.
+beyond which Bytez's model containers refuse a chat. Closed: inferred, as the route is OpenAI's: all of
+OpenAI's params go up and the provider judges them; Bytez documents only some of them.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from router.core.traits import Capability
 Messages: TypeAlias = Sequence[Mapping[str, Any]]
 
 Estimator: TypeAlias = Callable[[Messages], int]
-"""How many tokens messages are, at least 0; called at most once a request, and not for every request."""
+"""How many tokens messages are, at least 0; called at most twice a request, and not for every request."""
 
 _CHARS_PER_TOKEN = 4
 

@@ -264,6 +264,16 @@ def test_blocked_deployments_are_left_out() -> None:
     assert [target["model"] for target in tree["models"]["m"]["targets"]] == ["bytez/c/d"]
 
 
+@pytest.mark.parametrize("mode", ["chat", "completion", "responses", "embedding"])
+def test_modes_that_are_served(mode: str) -> None:
+    """They are taken as they are; any other is said not to be served."""
+    info = f"mode: {mode}"
+    found = [item.code for item in load_text(HEAD + deployment(info=info)).diagnostics]
+    assert found == []
+    other = load_text(HEAD + deployment(info="mode: image_generation")).diagnostics
+    assert [item.code for item in other] == ["litellm-unsupported"]
+
+
 def test_credentials_fill_what_a_deployment_does_not_say() -> None:
     """credential_list gives keys, addresses and params; the deployment's own win."""
     text = f"""\

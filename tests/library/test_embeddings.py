@@ -204,6 +204,28 @@ def test_windows(up: Upstream) -> None:
             assert caught.value.param == "input"
 
 
+def test_params_of_chats_say_nothing_of_an_embedding(up: Upstream) -> None:
+    """What a group sets for its chats neither fills the window nor asks for a capability."""
+    up.script(OK)
+    target = {"model": "p1/m", "context_window": 16, "supports": {"json_object": False}}
+    params = {"max_tokens": 4096, "response_format": {"type": "json_object"}}
+    with open_router(up, models={"g": {"targets": [target], "params": params}}) as router:
+        assert shown(router.embedding("g", "x")) == [VECTOR]
+
+
+@pytest.mark.parametrize("given", [["x" * 40] * 5, [[1] * 10] * 5, "x" * 200, [1] * 50])
+def test_limits_count_every_input(up: Upstream, given: Any) -> None:
+    """`tpm` counts all inputs together, and no reply: a chat's `max_tokens` is not of an embedding."""
+    unstated = listed(*[VECTOR] * (5 if len(given) == 5 else 1), usage=None)
+    up.script(reply(200, unstated))
+    group = {"targets": ["p1/m"], "limits": {"tpm": 100, "max_wait": "0s"}, "params": {"max_tokens": 70}}
+    with open_router(up, models={"g": group}) as router:
+        router.embedding("g", given)
+        router.embedding("g", given)  # Fifty tokens each.
+        with pytest.raises(errors.RateLimited, match="tpm: 100"):
+            router.embedding("g", given)
+
+
 def test_capabilities_of_chats_do_not_matter(up: Upstream) -> None:
     """A target that declares it cannot do what chats may need embeds all the same."""
     up.script(OK)

@@ -114,7 +114,7 @@ _LITELLM_PARAMS = {
 }
 _MODEL_INFO = {
     "id": Row("approximate", "", "a target is called by its `provider/model`"),
-    "mode": Row("exact", "", ""),
+    "mode": Row("exact", "", "one group embeds into one space: the others of its targets serve chats only"),
     "blocked": Row("exact", "", "a deployment that is blocked is left out"),
     "base_model": Row("unsupported", "", "there is no table of prices; write the costs"),
     "max_tokens": Row("approximate", "", "as in LiteLLM it limits nothing; `bounds: {max_tokens: …}` would"),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Reader = Callable[[Entry, Path, "Deployment"], None]
 
-_CHAT_MODES: Final = ("chat", "completion", "responses")
+_MODES: Final = ("chat", "completion", "responses", "embedding")
 # What `extra_body` cannot add to a request: the router's own, and every request's own, fields.
 _NOT_IN_A_BODY: Final = frozenset({"model", "messages", "stream", "router", "input", "json"})
 
@@ -249,7 +249,7 @@ class KeyReader:
 
     def _mode(self, item: Entry, path: Path, into: Deployment) -> None:
         mode = text_of(item.node)
-        if mode in _CHAT_MODES:
+        if mode in _MODES:
             self._row(item, path)
             return
         shown = shorten(str(mode))
