@@ -13,7 +13,7 @@ UNTRACED := tests/property tests/faults tests/core/test_chain_properties.py test
 
 NODE := tests/clients/node/node_modules/.installed
 
-.PHONY: demo serve test check schema probes mutants prove mutation clean install node
+.PHONY: demo serve test check schema probes mutants prove mutation local test-local clean install node
 .DELETE_ON_ERROR:
 
 install: $(VENV)/.installed
@@ -74,6 +74,11 @@ prove: install
 mutation: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group mutation
 	$(BIN)/python tests/mutation/run.py $(ONLY)
+
+# A real model on this machine (300 MB): llama.cpp behind an emulated Bytez, and asked directly.
+local test-local: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group local
+	$(if $(filter local,$@),$(BIN)/python examples/local-model/run.py build,$(BIN)/python -m pytest tests/local)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build mutants tests/clients/node/node_modules
