@@ -8,8 +8,9 @@ import pytest
 
 from router.adapters.params import KNOWN_EMBEDDING
 from router.core.bounds import worst_case
+from router.core.chain import step
 from router.core.delays import Hedge
-from router.core.events import Ended, GiveUp, Send, Started
+from router.core.events import Ended, GiveUp, Grant, Send, Started, Wait
 from router.core.failure import Failure, FailureClass
 from router.core.health import Ejection
 from router.core.keys import usable
@@ -212,3 +213,25 @@ def test_waits_for_room_add_to_the_worst_case() -> None:
     free = group("a/x", retries=Retries(max=1, max_wait_s=2.0), attempt_timeout_s=1.0)
     assert worst_case(Route(groups=(free,)), providers_of([free], {})).seconds == 6.0
     assert math.isfinite(worst_case(Route(groups=(free,)), providers_of([free], {})).seconds)
+
+
+# --- turns, and whose
+
+
+def test_a_grant_names_the_request_and_its_ticket() -> None:
+    """The end of the one that holds the only place wakes the one that waits, by the number of its wait."""
+    crowd = Crowd([group("a/x", retries=NEVER, limits=Limits(concurrency=1, max_wait_s=60.0))])
+    first, second = crowd.arrive(), crowd.arrive()
+    first.step(Started())
+    (wait,) = second.step(Started())
+    assert isinstance(wait, Wait)
+    actions = step(crowd.plan, crowd.shared, first.chain, Ended(1, None), now=1.0, u=0.5)
+    assert Grant(second.chain.serial, wait.ticket) in actions
+
+
+def test_groups_take_turns_apart() -> None:
+    """Two groups of the same targets: each has its own order."""
+    crowd = Crowd([group("a/x", "b/y", retries=NEVER), group("a/x", "b/y", name="other", retries=NEVER)])
+    crowd.ask()
+    crowd.ask(asked=1)
+    assert set(crowd.shared.turns) == {"asked", "other"}
