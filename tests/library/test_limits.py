@@ -166,6 +166,22 @@ async def test_who_waits_in_vain_learns_which_limit(up: Upstream) -> None:
     assert len(up.seen) == 1
 
 
+async def test_a_target_is_shared_by_the_groups_that_limit_it(up: Upstream) -> None:
+    """Each is held to its own limits by the use of both; a group that gives it none is not counted."""
+    up.script(OK)
+
+    def group(rpm: int) -> dict[str, Any]:
+        return {"targets": [{"model": "p1/m", "limits": {"rpm": rpm, "max_wait": "0s"}}]}
+
+    models = {"two": group(2), "four": group(4), "free": {"targets": ["p1/m"]}}
+    async with open_router(up, models=models) as router:
+        for name in ("free", "free", "free", "two", "two", "four", "four", "free"):
+            assert (await router.acompletion(name, MESSAGES)).choices
+        for name, rpm in (("two", 2), ("four", 4)):
+            with pytest.raises(RateLimited, match=rf"target 'p1/m' leave no room now \(rpm: {rpm}\)"):
+                await router.acompletion(name, MESSAGES)
+
+
 async def test_the_deadline_holds_in_the_line(up: Upstream) -> None:
     """A request that may wait a minute but has a tenth of a second ends by then."""
     up.script(HANG)
