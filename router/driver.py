@@ -96,7 +96,7 @@ class Run:
             first_list=request.able.first_list,
         )
         self.routing = Routing(request_id=request_id, group=asked.name, plan=engine.plan.digest)
-        self._flight = Flight(self._clock)
+        self._flight = Flight(self._clock, connections)
         self._seat = Seat(engine, self._chain, self._flight)
         self._calls: dict[int, UpstreamCall] = {}
         self._answering: UpstreamCall | None = None

@@ -10,12 +10,14 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from router.core.events import Ended, FirstContent, SetTimer, SlotGranted, TimerFired
+from router.errors import RouterClosed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from router.attempt import UpstreamCall
     from router.core.events import Wait
+    from router.loops import Connections
 
 _LOOK_AGAIN_S = 0.01
 
@@ -25,12 +27,14 @@ Happened = Ended | FirstContent | TimerFired | SlotGranted
 class Flight:
     """What one request has in flight. Used by one task; ``land`` ends it all."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], connections: Connections) -> None:
         self._clock = clock
+        self._connections = connections
         self._waiting: dict[int, UpstreamCall] = {}
         self._tasks: dict[int, asyncio.Task[Ended | FirstContent]] = {}
         self._timers: list[SetTimer] = []
         self._granted: asyncio.Future[int] | None = None
+        self._early = 0  # The ticket of a grant that came before its wait; they count from 1.
 
     def launch(self, call: UpstreamCall) -> None:
         """Take *call* into flight; it starts with the next ``next``."""
@@ -44,9 +48,12 @@ class Flight:
         """Wait for room: until it is granted, or for the time that the wait may last."""
         self._granted = asyncio.get_running_loop().create_future()
         self._timers.append(SetTimer(wait.ticket, wait.at))
+        if wait.ticket == self._early:
+            self._granted.set_result(wait.ticket)
 
     def grant(self, ticket: int) -> None:
-        """The wait with this ticket is over, if it still lasts."""
+        """The wait with this ticket is over, if it still lasts; or will be, if it has yet to begin."""
+        self._early = ticket
         waits = any(timer.timer == ticket for timer in self._timers)
         if waits and self._granted is not None and not self._granted.done():
             self._granted.set_result(ticket)
@@ -65,18 +72,17 @@ class Flight:
         self._waiting.clear()
         timer = min(self._timers, key=lambda item: item.at, default=None)
         patience = None if timer is None else max(0.0, timer.at - self._clock())
-        waited: list[asyncio.Future[Any]] = [*self._tasks.values()]
-        if self._granted is not None:
-            waited.append(self._granted)
-        if not waited:
-            assert timer is not None
-            await asyncio.sleep(patience or 0)
-        else:
+        with self._connections.closing() as closed:
+            waited: list[asyncio.Future[Any]] = [*self._tasks.values(), closed]
+            if self._granted is not None:
+                waited.append(self._granted)
             await asyncio.wait(waited, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         for number, task in self._tasks.items():
             if task.done():
                 del self._tasks[number]
                 return task.result()
+        if closed.done():
+            raise RouterClosed
         if self._granted is not None and self._granted.done():
             ticket, self._granted = self._granted.result(), None
             self._timers = [other for other in self._timers if other.timer != ticket]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from router.errors import RouterClosed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 
     from router.transport.base import Transport
 
@@ -37,6 +37,7 @@ class Connections:
         self._transports: dict[str, Transport] = {}
         self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waits: set[asyncio.Future[None]] = set()
         self.guard = self._until_shutdown()
 
     def transport(self, provider: str) -> Transport:
@@ -57,12 +58,26 @@ class Connections:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    @contextlib.contextmanager
+    def closing(self) -> Iterator[asyncio.Future[None]]:
+        """A future that is done once they are closed; for a wait that must not outlast them."""
+        closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._closed:
+            closed.set_result(None)
+        self._waits.add(closed)
+        try:
+            yield closed
+        finally:
+            self._waits.discard(closed)
+
     async def _until_shutdown(self) -> AsyncGenerator[None]:
         """Close everything when the loop shuts down its asynchronous generators, as asyncio.run does."""
         try:
             yield
         finally:
             self._closed = True
+            for closed in self._waits:
+                closed.set_result(None)
             tasks = list(self._tasks)
             for task in tasks:
                 task.cancel()

@@ -125,7 +125,7 @@ class TargetConfig(ParamSettings):
     )
     limits: Limiting = optional(
         "Limits",
-        "What may be asked of it, by all groups that name it together; `false` is none.",
+        "What may be asked of it, by all groups together that give it limits; `false` is none.",
         examples=[{"concurrency": 1}],
     )
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from router import errors
-from router.core.events import Ended, FirstContent, Send, SetTimer, TimerFired
+from router.core.events import Ended, FirstContent, Send, SetTimer, SlotGranted, TimerFired, Wait
 from router.flight import Flight
+from router.loops import Connections
 from tests.faults.server import comes_true
 from tests.library.upstream import (
     DONE,
@@ -197,9 +198,14 @@ def call(number: int, run: Callable[[], Any]) -> UpstreamCall:
     return cast("UpstreamCall", SimpleNamespace(send=Send(number, 0, 0, 9.0), run=run))
 
 
+def flight_here() -> Flight:
+    """With no connections yet, in the running loop."""
+    return Flight(asyncio.get_running_loop().time, Connections(cast("Any", None)))
+
+
 async def test_two_results_at_once_are_told_one_after_the_other() -> None:
     """Neither is lost, and a timer that is due beside them comes after them."""
-    flight = Flight(asyncio.get_running_loop().time)
+    flight = flight_here()
 
     async def answers() -> Ended:
         return Ended(1, None)
@@ -223,7 +229,7 @@ async def test_two_results_at_once_are_told_one_after_the_other() -> None:
 
 async def test_who_is_cancelled_while_stopping_another_still_waits_for_it() -> None:
     """An attempt that takes its time to close is closed before ``land`` returns, undisturbed."""
-    flight = Flight(asyncio.get_running_loop().time)
+    flight = flight_here()
     closed, close = [], asyncio.Event()
 
     async def slow() -> Ended:
@@ -252,7 +258,7 @@ async def test_who_is_cancelled_while_stopping_another_still_waits_for_it() -> N
 
 async def test_a_cancellation_that_gets_lost_is_repeated() -> None:
     """A library inside that takes the first for its own does not keep the answer waiting."""
-    flight = Flight(asyncio.get_running_loop().time)
+    flight = flight_here()
 
     async def deaf() -> Ended:
         for _ in range(2):
@@ -272,7 +278,7 @@ async def test_a_cancellation_that_gets_lost_is_repeated() -> None:
 
 async def test_what_a_stopped_attempt_raises_is_nobodys() -> None:
     """An attempt that fails while it is stopped disturbs neither its request nor the loop."""
-    flight = Flight(asyncio.get_running_loop().time)
+    flight = flight_here()
 
     async def breaks() -> Ended:
         try:
@@ -290,3 +296,14 @@ async def test_what_a_stopped_attempt_raises_is_nobodys() -> None:
     del flight
     await asyncio.sleep(0)
     assert seen == []
+
+
+async def test_a_grant_that_comes_before_its_wait_is_not_lost() -> None:
+    """While a request stops its losers, before it waits for room, that room may already be there."""
+    flight = flight_here()
+    flight.grant(6)
+    flight.grant(7)
+    flight.wait(Wait(ticket=7, at=asyncio.get_running_loop().time() + 60))
+    assert await asyncio.wait_for(flight.next(), 5) == SlotGranted(7)
+    flight.wait(Wait(ticket=8, at=0.0))
+    assert await asyncio.wait_for(flight.next(), 5) == TimerFired(8)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from router import AuthenticationFailed, RateLimited, Router
+from router import AuthenticationFailed, RateLimited, Router, RouterClosed
 from tests.library.upstream import (
     DONE,
     END,
@@ -132,6 +132,23 @@ async def test_who_leaves_the_line_is_passed_over(up: Upstream) -> None:
         assert idle(router)
 
 
+@pytest.mark.parametrize("by", ["room", "time", "hint"])
+async def test_closing_the_router_ends_every_wait(up: Upstream, by: str) -> None:
+    """For a running attempt's room, for a minute to pass and for an upstream's pause: none lasts on."""
+    pause = reply(429, {"error": {"message": "later"}}, {"retry-after": "30"})
+    up.script(*{"room": [HANG], "time": [OK], "hint": [pause]}[by])
+    limits = {"rpm": 1, "max_wait": "1m"} if by == "time" else {"concurrency": 3, "max_wait": "1m"}
+    router = limited(up, limits, retries={"max": 2, "max_wait": "1m"}, timeout="2m")
+    tasks = [asyncio.create_task(router.acompletion("g", MESSAGES)) for _ in range(4)]
+    waiting = {"room": 1, "time": 3, "hint": 0}[by]
+    await until(lambda: len(up.seen) == (1 if by == "time" else 3) and len(router.engine.parked) == waiting)
+    await until({"room": lambda: True, "time": tasks[0].done, "hint": lambda: idle(router)}[by])
+    await router.aclose()
+    ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    assert [type(one) for one in ended if isinstance(one, Exception)] == [RouterClosed] * (4 - (by == "time"))
+    assert idle(router)
+
+
 async def test_who_waits_in_vain_learns_which_limit(up: Upstream) -> None:
     """429 with the group, the limit and when to come back; nothing was sent and no secret is in it."""
     up.script(HANG)
@@ -147,6 +164,22 @@ async def test_who_waits_in_vain_learns_which_limit(up: Upstream) -> None:
     assert str(caught.value) == message
     assert (caught.value.retry_after, caught.value.attempts, caught.value.status) == (1.0, (), None)
     assert len(up.seen) == 1
+
+
+async def test_a_target_is_shared_by_the_groups_that_limit_it(up: Upstream) -> None:
+    """Each is held to its own limits by the use of both; a group that gives it none is not counted."""
+    up.script(OK)
+
+    def group(rpm: int) -> dict[str, Any]:
+        return {"targets": [{"model": "p1/m", "limits": {"rpm": rpm, "max_wait": "0s"}}]}
+
+    models = {"two": group(2), "four": group(4), "free": {"targets": ["p1/m"]}}
+    async with open_router(up, models=models) as router:
+        for name in ("free", "free", "free", "two", "two", "four", "four", "free"):
+            assert (await router.acompletion(name, MESSAGES)).choices
+        for name, rpm in (("two", 2), ("four", 4)):
+            with pytest.raises(RateLimited, match=rf"target 'p1/m' leave no room now \(rpm: {rpm}\)"):
+                await router.acompletion(name, MESSAGES)
 
 
 async def test_the_deadline_holds_in_the_line(up: Upstream) -> None:
@@ -178,7 +211,6 @@ def test_a_request_of_a_loop_that_is_gone_holds_nobody_up(up: Upstream) -> None:
         loop.set_exception_handler(lambda *_: None)  # It complains of the task that it lost.
         lost = loop.create_task(router.acompletion("g", MESSAGES))
         loop.run_until_complete(until(lambda: len(router.engine.parked) == 1))
-        loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
         third = pool.submit(router.completion, "g", MESSAGES)
         while len(router.engine.parked) < 2:
