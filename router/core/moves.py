@@ -69,6 +69,7 @@ def _leave_line(m: Moment, pending: Pending, place: Place) -> tuple[Action, ...]
     """The move after a wait for room: what it waited for, or another wait at the same place, or another."""
     chain = m.chain
     stop_waiting(m, pending, place)
+    chain.queued[chain.group] = chain.queued.get(chain.group, 0.0) + m.now - pending.since
     if m.now >= place.until:
         chain.impatient.add(chain.group)
     move = None

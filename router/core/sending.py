@@ -39,6 +39,7 @@ def send(m: Moment, index: int, *, hedge: bool = False) -> Send:
     chain.attempts.append(attempt)
     chain.idle_since = None
     chain.rested.clear()
+    chain.queued.clear()
     m.shared.loads.begin(target.id)
     _begin_trial(m, target, attempt)
     return Send(

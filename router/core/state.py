@@ -112,6 +112,7 @@ class Chain:
         impatient: indexes of the groups in which it has waited for room as long as it may.
         idle_since: when the first wait for the next attempt began; None: there was none.
         rested: seconds of waits for time, not for room, for the next attempt, by group.
+        queued: seconds of waits for room for the next attempt, by group.
         unpaid: whether the latest move left out an untried target for want of a token.
         floor: a context window that proved too small; None: none has.
     """
@@ -140,6 +141,7 @@ class Chain:
     impatient: set[int] = field(default_factory=set)
     idle_since: float | None = None
     rested: dict[int, float] = field(default_factory=dict)
+    queued: dict[int, float] = field(default_factory=dict)
     unpaid: bool = False
     floor: int | None = None
 

@@ -60,6 +60,7 @@ def wait_for_room(m: Moment, ready: Sequence[int], place: Place | None = None) -
         return None
     if place is None:
         longest = max(patience_s(m.plan, m.shared, wanted(m, index), m.now) for index in choice)
+        longest -= chain.queued.get(chain.group, 0.0)  # Another line, or this one before a pause.
         until = min(m.now + longest, m.now + left_s(chain, chain.group, m.now) - MIN_ATTEMPT_S)
         if until <= m.now or lines.waiting(chain.current().name) >= MAX_WAITING:
             chain.impatient.add(chain.group)

@@ -342,6 +342,23 @@ def test_who_waits_for_a_target_that_is_set_aside_looks_elsewhere() -> None:
     assert free(crowd)
 
 
+def test_all_waits_for_room_before_an_attempt_are_within_max_wait() -> None:
+    """Sent out of its line by a target that cools for a moment, a request comes back with what is left."""
+    crowd = Crowd([group("a/x", retries=Retries(max=0), limits=Limits(concurrency=1, max_wait_s=10.0))])
+    first, waiting = begun(crowd), begun(crowd)
+    assert last(waiting) == Wait(ticket=1, at=10.0)
+    first.step(Ended(1, Failure(FailureClass.RATE_LIMITED, hint_s=0.5)), after=9.0)
+    waiting.now = 9.0
+    granted(waiting)
+    assert last(waiting) == SetTimer(timer=2, at=9.5)
+    crowd.now = 9.5
+    assert isinstance(last(begun(crowd)), Send)
+    waiting.step(TimerFired(2), after=0.5)
+    assert last(waiting) == Wait(ticket=3, at=10.5)
+    waiting.step(TimerFired(3), after=1.0)
+    assert isinstance(last(waiting), GiveUp)
+
+
 def test_a_retry_needs_room_too() -> None:
     """After its backoff the target is full: the retry waits in line, and its whole wait is on record."""
     crowd = Crowd([group("a/x", retries=Retries(max=1, base_s=2.0), limits=ONE)])
