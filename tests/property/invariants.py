@@ -6,7 +6,7 @@ A test that holds one is named ``test_invariant_NN_…`` and stands anywhere und
 from __future__ import annotations
 
 SAYS: dict[int, str] = {
-    1: "No request makes more upstream calls than `max_attempts`, nor a group more than `retries` + 1.",
+    1: "No request makes more calls than `max_attempts`, nor a group more than `retries` + 1 and its hedges.",
     2: "No target of a group is asked twice while an eligible one of it is untried.",
     3: "A target that would answer is reached, unless a cap or the deadline comes before it.",
     4: "A request ends by its deadline; in virtual time exactly.",
