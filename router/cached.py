@@ -242,7 +242,7 @@ class CachedRun(Running):
 
     def _new(self) -> Broadcast[Making] | None:
         """An answer in the making; None when it is kept by now."""
-        entry = self._answers.memory.get(self._use.key)
+        entry = self._answers.kept(self._use.key)
         if entry is not None:
             self._kept = KeptRun(self._request, entry, self._account)
             return None

@@ -117,7 +117,7 @@ def _cache(engine: Engine, request: Request, ask: Ask) -> CacheDecision | None:
     elif not use.reads:
         now, why = "bypass", "the request wants a new answer"
     else:
-        now, why = "hit" if engine.answers.memory.knows(use.key) else "miss", ""
+        now, why = "hit" if engine.answers.knows(use.key) else "miss", ""
     used = use if isinstance(use, Use) else None
     return CacheDecision(
         now=now,

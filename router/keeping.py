@@ -91,7 +91,7 @@ def prepare(engine: Engine, ask: Ask, estimator: Estimator) -> Prepared:
         found = use_of(engine, request, ask.options)
         use = found if isinstance(found, Use) else None
     if use is not None and use.reads:
-        entry = engine.answers.memory.get(use.key)
+        entry = engine.answers.kept(use.key)
     if early and entry is None:
         _judge(engine, request, ask, estimator)
     return Prepared(ask, request, estimator, use, entry)
@@ -268,7 +268,7 @@ def stand_in(answers: Answers, use: Use, error: type[RouterError], *, after_s: f
     """
     if not use.reads or not replaceable(error):
         return None
-    entry = answers.memory.get(use.key, stale=True)
+    entry = answers.kept(use.key, stale=True)
     late = entry is not None and answers.memory.clock() + after_s >= entry.stale_until
     return None if late else entry
 

@@ -116,10 +116,9 @@ class Making:
         self._end(Done())
 
     def _keep(self, pieces: tuple[bytes, ...], whole: Mapping[str, Any]) -> None:
-        memory = self._answers.memory
-        entry = entry_of(self._use, self.run, pieces, whole, memory.clock())
+        entry = entry_of(self._use, self.run, pieces, whole, self._answers.memory.clock())
         if entry is not None:
-            memory.set(entry)
+            self._answers.keep(entry)
 
     def _end(self, end: Done | Broke) -> None:
         self._ended = True

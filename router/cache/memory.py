@@ -36,6 +36,7 @@ class Entry:
         assumed_finish: whether its finish reason is assumed, as in ``Completion``.
         fresh_until: until when it is served, on the memory's clock.
         stale_until: until when it may stand in for an answer that nobody gives; not before *fresh_until*.
+        checksum: over all the rest, as ``Answers.keep`` has made it; 0: nobody has.
     """
 
     key: bytes
@@ -46,6 +47,7 @@ class Entry:
     assumed_finish: bool
     fresh_until: float
     stale_until: float
+    checksum: int = 0
 
     @property
     def size(self) -> int:
@@ -88,13 +90,13 @@ class Memory:
         served = entry.key == key and (now < entry.fresh_until or stale)
         return entry if served else None
 
-    def knows(self, key: bytes) -> bool:
-        """Whether ``get`` would give an entry; looking changes nothing."""
+    def peek(self, key: bytes) -> Entry | None:
+        """The entry that ``get`` would give; looking changes nothing."""
         with self._lock:
             if key not in self._entries:
-                return False
-            entry = Cache.__getitem__(self._entries, key)
-        return entry.key == key and self.clock() < entry.fresh_until
+                return None
+            entry: Entry = Cache.__getitem__(self._entries, key)
+        return entry if entry.key == key and self.clock() < entry.fresh_until else None
 
     def set(self, entry: Entry) -> None:
         """Keep *entry*, in place of the one before; one that is larger than the bound is not kept."""

@@ -68,6 +68,7 @@ def _entry(key: bytes = b"k", *pieces: bytes) -> Entry:
         assumed_finish=False,
         fresh_until=1010.0,
         stale_until=1020.0,
+        checksum=0xDEADBEEF,
     )
 
 

@@ -233,7 +233,7 @@ class _Trial:
         use = use_of(self._engine, request, ask.options)
         target = _first_able(request)
         if isinstance(use, Use) and target is not None:
-            self._engine.answers.memory.set(_entry(use, target, fresh=self._test.kept == "fresh"))
+            self._engine.answers.keep(_entry(use, target, fresh=self._test.kept == "fresh"))
 
 
 def _first_able(request: Request) -> Target | None:

@@ -44,16 +44,16 @@ def test_an_entry_carries_its_key() -> None:
 
 
 def test_to_know_of_an_entry_is_not_to_use_it() -> None:
-    """Whether it would be given now; what is least recently used stays so."""
+    """What would be given now; what is least recently used stays so."""
     clock = Clock()
     memory = Memory(clock, max_entries=2)
     memory.set(entry(b"a"))
     memory.set(entry(b"b"))
-    assert (memory.knows(b"a"), memory.knows(b"c")) == (True, False)
+    assert (memory.peek(b"a"), memory.peek(b"c")) == (entry(b"a"), None)
     memory.set(entry(b"c"))
-    assert (memory.knows(b"a"), memory.knows(b"b")) == (False, True)
+    assert (memory.peek(b"a"), memory.peek(b"b")) == (None, entry(b"b"))
     clock.now = 10
-    assert not memory.knows(b"b")
+    assert memory.peek(b"b") is None
     assert len(memory) == 2
 
 

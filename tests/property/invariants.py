@@ -42,7 +42,7 @@ SAYS: dict[int, str] = {
     34: "One cache key, the same upstream bytes.",
     35: "A cache hit is the stored answer, and nobody else's.",
     36: "What must not be stored is not; nothing is served past its time.",
-    37: "A dead cache is a miss.",
+    37: "A damaged kept answer is a miss, never an error.",
     38: "Identical requests at once make one upstream call; leaving disturbs nobody.",
     39: "Each param comes from the highest layer that sets it; merging obeys its laws.",
     40: "No request changes an address, a credential, a retry count, a proxy, or a timeout upward.",
@@ -57,7 +57,6 @@ SAYS: dict[int, str] = {
 }
 
 LATER: dict[int, str] = {
-    37: "comes with a shared cache: memory is never dead or slow (of corrupt: tests/cache/test_memory.py)",
     43: "comes with reloading",
     46: "comes with shared state",
     47: "comes with shared state",
