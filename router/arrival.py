@@ -10,7 +10,7 @@ from router.account import new_request_id
 from router.considered import consider
 from router.errors import InvalidRequest, RequestError
 from router.keeping import Prepared, prepare
-from router.shape import ask_of, shape_of
+from router.shape import ask_of, shape_of, without_texts
 from router.telemetry.events import Routing
 from router.trace import End, trace_of
 
@@ -51,8 +51,12 @@ def _log(engine: Engine, ask: Ask, estimator: Estimator, routing: Routing, refus
     shape = shape_of(ask, request, request.tokens(estimator))
     if engine.decisions is not None and _is_refused(engine, shape, refused):
         routing.group = request.route.asked.name
-        trace = trace_of(engine, Prepared(ask, request, estimator))
-        engine.decisions.put(trace.line(routing, End(refused.code, {}, 0.0), time.monotonic()))
+        trace, now = trace_of(engine, Prepared(ask, request, estimator)), time.monotonic()
+        if engine.decisions.decisions:
+            from router.decision import decide  # noqa: PLC0415 - for who wants to know
+
+            trace.decision = without_texts(decide(engine, ask, now=now, estimator=estimator), request.params)
+        engine.decisions.put(trace.line(routing, End(refused.code, {}, 0.0), now))
 
 
 def _is_refused(engine: Engine, shape: LoggedAsk, refused: InvalidRequest) -> bool:

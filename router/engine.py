@@ -225,7 +225,9 @@ class Opener:
         size = DEFAULT_SIZE if written.max_size is None else written.max_size
         keep = DEFAULT_KEEP if written.keep is None else written.keep
         try:
-            return DecisionLog(written.path, size, keep, log.decisions_dropped)
+            return DecisionLog(
+                written.path, size, keep, log.decisions_dropped, decisions=bool(written.decisions)
+            )
         except OSError as error:
             path = ("decision_log", "path")
             self.diagnostics.add(

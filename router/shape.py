@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from router.adapters.params import KNOWN_CHAT, KNOWN_EMBEDDING
@@ -17,8 +18,11 @@ from router.telemetry.logged import LoggedAsk, LoggedMessage
 from router.types import RouterOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from router.core.needs import Estimator
     from router.request import Request, Tokens
+    from router.telemetry.decisions import Decision, GroupDecision, TargetDecision
 
 MAX_KINDS = 32
 """Kinds of messages, and kinds of parts of one, that are told apart."""
@@ -43,6 +47,9 @@ _WORDS: Mapping[str, frozenset[str]] = {
 """Words that OpenAI's API reserves, by param; they are kept as they are."""
 _FORMATS = frozenset({"text", "json_object", "json_schema"})
 _URL = "https://example.invalid/"
+_NAMES = frozenset({"renamed", "sent_as"})
+"""What a ledger's entry does when its value is a name."""
+_UNSAID = "it names a param that the log leaves out"
 
 
 # --- from a request
@@ -77,8 +84,13 @@ def shape_of(ask: Ask, request: Request, tokens: Tokens) -> LoggedAsk:
 
 
 def _params(params: Mapping[str, Any]) -> dict[str, Any]:
-    named = [name for name in params if name in KNOWN_CHAT | KNOWN_EMBEDDING or _NAME.fullmatch(name)]
+    named = [name for name in params if _is_plain(name)]
     return {name: _value(name, params[name]) for name in named[:MAX_PARAMS]}
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a param's *name* is a name, and no text."""
+    return name in KNOWN_CHAT | KNOWN_EMBEDDING or _NAME.fullmatch(name) is not None
 
 
 def _value(name: str, value: Any) -> Any:
@@ -132,6 +144,56 @@ def _part(part: Any) -> str:
         text = part.get("text")
         return "text" if text or not isinstance(text, str) else "empty_text"
     return kind if isinstance(kind, str) and kind in _KINDS else "other"
+
+
+# --- of a decision
+
+
+def without_texts(decision: Decision, given: Iterable[str]) -> Decision:
+    """*decision* as a log may have it: of the values of params what ``shape_of`` leaves of them.
+
+    Where a param that the caller *given* is no plain name, whatever might hold that name is left out.
+    """
+    plain = all(map(_is_plain, given))
+    cache = decision.cache
+    if cache is not None and not plain:
+        cache = replace(cache, inputs=tuple(name for name in cache.inputs if _is_plain(_param_of(name))))
+    return replace(
+        decision,
+        refused=decision.refused if plain or decision.refused is None else _UNSAID,
+        chain=tuple(_group_without_texts(group, plain=plain) for group in decision.chain),
+        cache=cache,
+    )
+
+
+def _group_without_texts(group: GroupDecision, *, plain: bool) -> GroupDecision:
+    return replace(group, targets=tuple(_target_without_texts(one, plain=plain) for one in group.targets))
+
+
+def _target_without_texts(target: TargetDecision, *, plain: bool) -> TargetDecision:
+    return replace(
+        target,
+        reasons=target.reasons if plain or not target.reasons else (_UNSAID,),
+        params=tuple(
+            replace(one, value=_told(one.param, one.value))
+            for one in target.params
+            if _is_plain(one.param) and (one.sent_as is None or _is_plain(one.sent_as))
+        ),
+        ledger=tuple(
+            one if one.action in _NAMES else replace(one, value=_told(one.param, one.value))
+            for one in target.ledger
+            if _is_plain(one.param) and (one.action not in _NAMES or _is_plain(str(one.value)))
+        ),
+    )
+
+
+def _told(name: str, value: Any) -> Any:
+    return None if value is None else _value(name, value)
+
+
+def _param_of(input_name: str) -> str:
+    """The param that an input of a cache's key is, by name."""
+    return input_name.removeprefix("params.")
 
 
 # --- and back

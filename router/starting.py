@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from router.account import Account
 from router.cached import CachedRun, KeptRun
 from router.driver import Run
+from router.shape import without_texts
 from router.types import ChatCompletion, EmbeddingResponse
 
 if TYPE_CHECKING:
@@ -75,8 +76,14 @@ def embedding_reply(answer: Completion, routing: Routing) -> EmbeddingResponse:
 
 def _decide(engine: Engine, prepared: Prepared, account: Account) -> None:
     """Write down what is decided before anything is sent, where that is asked for."""
-    if prepared.ask.options.explain:
-        from router.decision import foreseen  # noqa: PLC0415 - for who wants to know
+    told = prepared.ask.options.explain
+    trace = account.trace if engine.decisions is not None and engine.decisions.decisions else None
+    if trace is None and not told:
+        return
+    from router.decision import decide  # noqa: PLC0415 - for who wants to know
 
-        seen = foreseen(engine, prepared.ask, now=time.monotonic(), estimator=prepared.estimator)
-        account.routing.decision = seen.decision
+    decision = decide(engine, prepared.ask, now=account.clock(), estimator=prepared.estimator)
+    if told:
+        account.routing.decision = decision
+    if trace is not None:
+        trace.decision = without_texts(decision, prepared.request.params)

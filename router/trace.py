@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from router.core.state import Attempt, Chain
     from router.engine import Engine
     from router.keeping import Prepared
+    from router.telemetry.decisions import Decision
     from router.telemetry.events import Routing
 
 MAX_DRAWS = 1_000
@@ -64,7 +65,7 @@ class Trace:
 
     Attributes:
         process, seq, asked: as in ``LoggedRequest``.
-        stated_cost, continued: likewise; set by whoever knows.
+        stated_cost, continued, decision: likewise; set by whoever knows.
     """
 
     process: str
@@ -72,6 +73,7 @@ class Trace:
     asked: LoggedAsk
     stated_cost: float | None = None
     continued: bool = False
+    decision: Decision | None = None
     _before: LoggedState = field(default_factory=LoggedState)
     _draws: list[float] = field(default_factory=list)
     _calls: dict[int, _Call] = field(default_factory=dict)
@@ -140,6 +142,7 @@ class Trace:
             before=self._before,
             draws=self._draws,
             attempts=attempts,
+            decision=self.decision,
         )
 
     def _attempt(self, chain: Chain, attempt: Attempt, now: float) -> LoggedAttempt:

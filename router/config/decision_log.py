@@ -33,3 +33,10 @@ class DecisionLogConfig(Settings):
         default=5,
         examples=[30],
     )
+    decisions: bool | None = optional(
+        "Decisions",
+        "Whether each line also holds the record that `router explain` makes of the request as it came: "
+        "the chain, shares, params, limits, what was expected. Texts among params are left out.",
+        default=False,
+        examples=[True],
+    )

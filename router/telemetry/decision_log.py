@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from router.telemetry.logged import LoggedRequest
 
 MAX_LINE_BYTES = 256 * 1024
-"""A longer line is dropped."""
+"""A longer line is written without its decision; if that is not enough, it is dropped."""
 MAX_WAITING = 4_096
 """Lines that may wait to be written; further ones are dropped."""
 _BATCH = 256
@@ -43,16 +43,27 @@ class DecisionLog:
         max_bytes: beyond it the file is set aside.
         keep: how many files that were set aside are kept.
         warn: told how many lines were dropped, and why; at most once a minute, by the writing thread.
+        decisions: whether lines are to hold what ``explain`` says.
 
     Attributes:
         process: whose lines they are.
+        decisions: as given.
         dropped: how many lines were dropped so far.
 
     Raises:
         OSError: the file cannot be opened for writing.
     """
 
-    def __init__(self, path: str, max_bytes: int, keep: int, warn: Callable[[int, str], None]) -> None:
+    def __init__(
+        self,
+        path: str,
+        max_bytes: int,
+        keep: int,
+        warn: Callable[[int, str], None],
+        *,
+        decisions: bool = False,
+    ) -> None:
+        self.decisions = decisions
         self._file = _File(Path(path), max_bytes, keep)
         self._file.check()
         self._warn = warn
@@ -132,6 +143,9 @@ class DecisionLog:
         except TypeError:  # Something of it is no JSON: half a surrogate pair in a name.
             self._drop("a line is no JSON")
             return None
+        if len(text) > MAX_LINE_BYTES and line.decision is not None:
+            line.decision = None  # What a replay needs is worth more than what it can find out again.
+            return self._text(line)
         if len(text) > MAX_LINE_BYTES:
             self._drop("a line is too long")
             return None

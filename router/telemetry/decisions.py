@@ -1,19 +1,19 @@
 """What was decided for one request before anything was sent: the part of its record that looks ahead.
 
 ``Routing.decision`` holds it: in what ``router explain``, ``Router.explain`` and the gateway's
-``POST /v1/router/explain`` answer, and in a live reply that was asked with ``explain``. Plain frozen
-data; seconds are seconds, money is US dollars. Params are shown as they are: the record is for whoever
-sent the request. No message, no input and no secret is in it, but for ``TargetDecision.wire``, which
-holds the body, and is there only when it is asked for.
+``POST /v1/router/explain`` answer, in a live reply that was asked with ``explain``, and in the lines of a
+decision log that says ``decisions: true``. Plain frozen data; seconds are seconds, money is US dollars.
+Params are shown as they are, for the record is for whoever sent the request; in a log texts among them are
+left out (``router.shape.without_texts``). No message, no input and no secret is in it, but for
+``TargetDecision.wire``, which holds the body, and is there only when it is asked for.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from router.core.merge import LedgerEntry
+from router.core.merge import LedgerEntry  # noqa: TC001 - the schema of a logged line needs it
 
 
 @dataclass(frozen=True, slots=True)

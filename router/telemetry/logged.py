@@ -1,15 +1,17 @@
 """One line of the decision log: what the decisions for one request depended on, and what came of it.
 
 Plain data. Names that ``Routing``, ``Decision`` and ``AttemptRecord`` have mean here what they mean there;
-what follows from the plan, whose digest is here, is not repeated. Seconds are seconds, money is US
-dollars. No prompt, no completion, no secret: texts of a request appear only where they decide (the model's
-name, the caller, tags, names of params, words that OpenAI's API reserves), all else as its kind.
+what follows from the plan, whose digest is here, is repeated only in ``decision``. Seconds are seconds,
+money is US dollars. No prompt, no completion, no secret: texts of a request appear only where they decide
+(the model's name, the caller, tags, names of params, words that OpenAI's API reserves), all else as its kind.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from router.telemetry.decisions import Decision  # noqa: TC001 - the schema of a line needs it
 
 VERSION = 1
 
@@ -139,6 +141,8 @@ class LoggedRequest:
         before: what it found.
         draws: the random number of each step that was taken for it, in order.
         attempts: every attempt, in order.
+        decision: what was decided before anything was sent, as in ``Routing``, without texts among params;
+            None: the config does not ask for it, or the line would be too long.
     """
 
     process: str
@@ -166,3 +170,4 @@ class LoggedRequest:
     before: LoggedState = field(default_factory=LoggedState)
     draws: list[float] = field(default_factory=list)
     attempts: list[LoggedAttempt] = field(default_factory=list)
+    decision: Decision | None = None

@@ -75,6 +75,8 @@ class Log:
 def read_logs(paths: Sequence[str], *, skip: bool = False) -> Log:
     """The requests of several files, which may be of one log, set aside in turn, or of several.
 
+    Their ``decision`` is not kept: a replay decides anew, and a million of them would fill the memory.
+
     Args:
         paths: the files, in any order.
         skip: pass over lines that cannot be read, and count them.
@@ -135,6 +137,7 @@ def _parsed(text: bytes) -> LoggedRequest | str:
         return f"not a line of a decision log ({what})"
     if found.v != VERSION:
         return f"it is of version {found.v} of the format; this router reads {VERSION}"
+    found.decision = None
     return _problem(found) or found
 
 

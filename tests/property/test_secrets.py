@@ -191,12 +191,18 @@ def _texts(canary: str) -> dict[str, Any]:
     ),
     echoed=st.sampled_from(_NAMES[:4]),
     where=st.sampled_from(["status", "body", "stream", "nowhere", "answer"]),
-    stream=st.booleans(),
+    kinds=st.tuples(st.booleans(), st.booleans()),
 )
 def test_invariant_41_the_decision_log_holds_no_secret_prompt_or_answer(
-    seed: int, answer: str, params: tuple[str, dict[str, Any]], echoed: str, where: str, stream: bool
+    seed: int,
+    answer: str,
+    params: tuple[str, dict[str, Any]],
+    echoed: str,
+    where: str,
+    kinds: tuple[bool, bool],
 ) -> None:
     """Of a request's texts, an answer's and a key's no eight characters are in its line, whatever happens."""
+    stream, decisions = kinds
     secrets = {name: _secret(seed, name) for name in _NAMES}
     good = json.dumps({"choices": [{"index": 0, "message": {"role": "assistant", "content": answer}}]})
     said = Said(body=good.encode()) if where == "answer" else _said("whole", where, secrets[echoed])
@@ -210,7 +216,7 @@ def test_invariant_41_the_decision_log_holds_no_secret_prompt_or_answer(
     with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, secrets):
         path = Path(folder, "log.jsonl")
         models = {"g": {**_CONFIG["models"]["g"], "affinity": "user"}}  # type: ignore[index]  # It is a dict.
-        config = {**_CONFIG, "models": models, "decision_log": {"path": str(path)}}
+        config = {**_CONFIG, "models": models, "decision_log": {"path": str(path), "decisions": decisions}}
         with (
             asyncio.Runner(loop_factory=VirtualLoop) as runner,
             open_router(config, Upstreams({}, said)) as router,
@@ -218,7 +224,8 @@ def test_invariant_41_the_decision_log_holds_no_secret_prompt_or_answer(
             for asked in (messages, messages[:1], [{"role": "user", "content": prompt}]):
                 runner.run(_quietly(router, asked, given_params, stream))
         log = path.read_text()
-    event(f"lines: {len(log.splitlines())}")
+    assert log.count('"decision":{') == (len(log.splitlines()) if decisions else 0)
+    event(f"lines: {len(log.splitlines())}, decisions: {decisions}")
     for text in (prompt, answer, *secrets.values()):
         for start in range(len(text) - 7):
             assert text[start : start + 8] not in log
