@@ -15,12 +15,11 @@ import httpx2 as httpx
 import pytest
 
 from router.config import load_text
+from router.emulator.serve import EmulatorServer
 from router.tools.check import check
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from router.emulator.serve import EmulatorServer
+    from collections.abc import Generator, Iterator
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -29,6 +28,13 @@ BIN = Path(sys.executable).parent
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def bytez_emulator() -> Iterator[EmulatorServer]:
+    """As ``router emulate`` gives it to a reader: the plugin's fixture, without limits, would hide a 429."""
+    with EmulatorServer() as server:
+        yield server
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, get_args
 
 from router.cli.common import CommandError, UsageError, add_command, port
 from router.emulator.settings import Profile, Settings, Shape, UpstreamSettings
-from router.emulator.tiers import NAMES
+from router.emulator.tiers import ANY_SIZE, NAMES
 
 if TYPE_CHECKING:
     from router.cli.common import Commands
@@ -59,9 +59,9 @@ def _add_account(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--tier",
         choices=NAMES,
-        default="unlimited",
-        help="what each key has bought, in US dollars: calls at a time and size of models follow from it"
-        " (default: %(default)s)",
+        default=ANY_SIZE,
+        help="what each key has bought, in US dollars: calls at a time and size of models follow from it;"
+        " unlimited refuses nothing (default: %(default)s: one call at a time of each size)",
     )
     group.add_argument(
         "--credits", type=_usd, metavar="USD", help="what each key has left to spend (default: no end of it)"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from router.emulator.catalogue import meter_of
 from router.emulator.exchange import Refused
 from router.emulator.faults import NO_CREDIT
-from router.emulator.tiers import CLOSED_PER_SECOND, TIERS, UNLIMITED_SHOWN, row_of
+from router.emulator.tiers import ANY_SIZE, CLOSED_PER_SECOND, TIERS, UNLIMITED_SHOWN, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +85,7 @@ class Gate:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._row = row_of(settings.tier)
+        self._any_size = settings.tier == ANY_SIZE
         self._credits = settings.credits
         self._cap = settings.auto_scale_cap
         self._clock = clock
@@ -135,10 +136,11 @@ class Gate:
 
     def _check_size(self, account: _Account, model: Model) -> None:
         """Refuse what is too large. With which status Bytez does is unknown: 403 is our choice."""
-        if account.row is None or model.closed or meter_of(model).up_to <= TIERS[account.row].up_to:
+        if self._any_size or account.row is None or model.closed:
             return
         up_to = TIERS[account.row].up_to
-        raise Refused(403, f"this tier runs models of up to {up_to:g}B, and {model.id} is larger")
+        if meter_of(model).up_to > up_to:
+            raise Refused(403, f"this tier runs models of up to {up_to:g}B, and {model.id} is larger")
 
     def _check_rate(self, account: _Account) -> None:
         if account.row != 0:

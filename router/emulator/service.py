@@ -14,6 +14,7 @@ from router.emulator.gate import Gate
 from router.emulator.media import MediaStore
 from router.emulator.reply import Reply, Turn, run_headers
 from router.emulator.settings import Settings
+from router.emulator.tiers import UNLIMITED
 from router.emulator.traits import MISSING, Traits, traits_of
 from router.emulator.upstream import UpstreamSource
 
@@ -63,7 +64,7 @@ class Service:
         )
         self._settings = settings
         self._faults = faults
-        self._no_gate = Gate(Settings())
+        self._no_gate = Gate(Settings(tier=UNLIMITED))
 
     def reset(self) -> None:
         """As new: no call counted, credits whole, models cold, nothing generated."""

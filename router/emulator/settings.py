@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from router.emulator.tiers import ANY_SIZE
+
 if TYPE_CHECKING:
     from decimal import Decimal
 
@@ -64,7 +66,7 @@ class Settings:
 
     keys: frozenset[str] = field(default=frozenset(), repr=False)
     strict_auth: bool = False
-    tier: str = "unlimited"
+    tier: str = ANY_SIZE
     credits: Decimal | None = None
     auto_scale_cap: int = 1_000
     cold_start_s: float = 0.0

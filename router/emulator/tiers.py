@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+ANY_SIZE = "free-any-size"
+"""`free`, but for models of any size: the default, as most configs name models above 7B."""
+
 UNLIMITED = "unlimited"
 """The tier that counts calls and refuses none."""
 
@@ -44,7 +47,7 @@ TIERS = (
     Tier("1000", 1_000, 120, 400),
 )
 
-NAMES = (UNLIMITED, *(tier.name for tier in TIERS))
+NAMES = (ANY_SIZE, UNLIMITED, *(tier.name for tier in TIERS))
 
 UNLIMITED_SHOWN = 1_000
 """The limit that a header shows without a tier, since a header must show one."""
@@ -54,5 +57,7 @@ CLOSED_PER_SECOND = 10
 
 
 def row_of(name: str) -> int | None:
-    """The row called *name*; None for ``unlimited``."""
+    """The row that *name* begins in; None for ``unlimited``."""
+    if name == ANY_SIZE:
+        return 0
     return next((row for row, tier in enumerate(TIERS) if tier.name == name), None)

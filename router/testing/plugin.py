@@ -173,8 +173,11 @@ def policy(router_config: Path) -> Policy:
 @pytest.fixture(scope="session")
 def _bytez_emulator_server() -> Iterator[EmulatorServer]:
     from router.emulator.serve import EmulatorServer  # noqa: PLC0415 - see the module's docstring
+    from router.emulator.settings import Settings  # noqa: PLC0415 - likewise
+    from router.emulator.tiers import UNLIMITED  # noqa: PLC0415 - likewise
 
-    with EmulatorServer() as server:
+    # With one call at a time, the next after one that was given up would be a 429 now and then.
+    with EmulatorServer(Settings(tier=UNLIMITED)) as server:
         yield server
 
 
@@ -185,7 +188,7 @@ def bytez_emulator(_bytez_emulator_server: EmulatorServer) -> EmulatorServer:
     ``base_url`` is what ``base_url`` or ``BYTEZ_BASE_URL`` takes; any key but ``bad`` and
     ``invalid`` is accepted. ``requests()`` lists what was asked, ``clear()`` forgets it,
     ``fail(model, fault)`` and ``heal(model)`` switch faults (``router emulate --faults`` lists
-    them).
+    them). Its tier is ``unlimited``: a 429 comes only when a test asks for it.
     """
     _bytez_emulator_server.reset()
     return _bytez_emulator_server

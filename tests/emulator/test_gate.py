@@ -15,7 +15,7 @@ from router.emulator.exchange import Refused
 from router.emulator.gate import Gate
 from router.emulator.serve import EmulatorServer
 from router.emulator.settings import Settings
-from router.emulator.tiers import TIERS, Tier
+from router.emulator.tiers import TIERS, UNLIMITED, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +26,12 @@ ASK: dict[str, Any] = {"input": "Hello"}
 GEMMA_4B = find("google/gemma-3-4b-it")
 
 
-def test_free_tier_allows_one_call_at_a_time(until: Callable[[Callable[[], bool]], None]) -> None:
+@pytest.mark.parametrize("settings", [Settings(), Settings(tier="free")], ids=["default", "free"])
+def test_a_new_key_is_allowed_one_call_at_a_time(
+    settings: Settings, until: Callable[[Callable[[], bool]], None]
+) -> None:
     """While a stream is open its key gets 429, another key and autoScale do not; then it is free."""
-    with EmulatorServer(Settings(tier="free")) as server, httpx.Client(base_url=server.base_url) as client:
+    with EmulatorServer(settings) as server, httpx.Client(base_url=server.base_url) as client:
         one, other = {"authorization": "Key one"}, {"authorization": "Key other"}
         with client.stream("POST", STALL, json={**ASK, "stream": True}, headers=one) as response:
             assert response.headers["ratelimit-limit"] == "1"
@@ -39,18 +42,38 @@ def test_free_tier_allows_one_call_at_a_time(until: Callable[[Callable[[], bool]
                 "error": "Rate limit exceeded: this tier allows one call of this size at a time",
                 "output": None,
             }
+            assert refused.headers["ratelimit-limit"] == "1"
             assert refused.headers["ratelimit-remaining"] == "0"
+            assert refused.headers["ratelimit-reset"] == "1"
             assert client.post(GEMMA, json=ASK, headers=other).status_code == 200
             assert client.post(GEMMA, json={**ASK, "autoScale": True}, headers=one).status_code == 200
             assert client.get("/models/v2/list/tasks", headers=one).status_code == 200
         until(lambda: client.post(GEMMA, json=ASK, headers=one).status_code == 200)
 
 
-def test_unlimited_tier_only_counts(client: httpx.Client) -> None:
-    """Without a tier nothing is refused, and the header says how many are open."""
-    with client.stream("POST", STALL, json={**ASK, "stream": True}) as response:
-        assert response.headers["ratelimit-remaining"] == "999"
-        assert client.post(GEMMA, json=ASK).headers["ratelimit-remaining"] == "998"
+def test_unlimited_tier_only_counts() -> None:
+    """Nothing is refused, and the header says how many are open."""
+    gate = Gate(Settings(tier=UNLIMITED))
+    with ExitStack() as calls:
+        for remaining in range(999, 899, -1):
+            place = calls.enter_context(gate.enter("k", GEMMA_4B, auto_scale=False))
+            assert place.headers["ratelimit-limit"] == "1000"
+            assert place.headers["ratelimit-remaining"] == str(remaining)
+
+
+def test_by_default_a_tier_is_free_but_for_models_of_any_size() -> None:
+    """Models of all sizes run, each size one call at a time; what autoScale buys takes no size away."""
+    gate = Gate(Settings())
+    with ExitStack() as calls:
+        for size in (7, 15, 35, 70, 120):
+            model = find(f"org/model-{size}B")
+            calls.enter_context(gate.enter("k", model, auto_scale=False))
+            with pytest.raises(Refused, match="one call of this size") as full:
+                gate.enter("k", model, auto_scale=False)
+            assert full.value.status == 429
+        for _ in range(3):
+            place = calls.enter_context(gate.enter("k", find("org/model-120B"), auto_scale=True))
+            assert place.headers["ratelimit-limit"] == "4"
 
 
 def test_place_is_given_back_whatever_ends_the_call() -> None:
@@ -90,10 +113,11 @@ def test_each_tier_holds_so_many_calls_and_so_large_models(tier: Tier) -> None:
             assert large.value.status == 403
 
 
-def test_closed_models_take_ten_calls_a_second_on_the_free_tier() -> None:
+@pytest.mark.parametrize("settings", [Settings(), Settings(tier="free")], ids=["default", "free"])
+def test_closed_models_take_ten_calls_a_second_of_a_new_key(settings: Settings) -> None:
     """They have no size and no places; the eleventh call within a second is a 429, later it is not."""
     now = [0.0]
-    gate = Gate(Settings(tier="free"), lambda: now[0])
+    gate = Gate(settings, lambda: now[0])
     model = find("anthropic/claude-sonnet-4-5")
 
     def call() -> None:
@@ -152,7 +176,7 @@ def test_credit_falls_and_runs_out() -> None:
         place.bill(10_000)  # $0.72 of the $5 that the plan gives
     with gate.enter("k", GEMMA_4B, auto_scale=False):
         pass
-    unlimited = Gate(Settings(credits=Decimal(0)))
+    unlimited = Gate(Settings(tier=UNLIMITED, credits=Decimal(0)))
     with pytest.raises(Refused) as broke:
         unlimited.enter("k", GEMMA_4B, auto_scale=True)
     assert broke.value.status == 402
@@ -178,7 +202,7 @@ def test_refusals_have_the_seven_headers() -> None:
         refused = client.post(server.base_url + GEMMA, json=ASK, headers={"authorization": "Key one"})
         assert refused.status_code == 402
         assert refused.headers["inference-cost"] == "0.000000"
-        assert refused.headers["ratelimit-limit"] == "1000"
+        assert refused.headers["ratelimit-limit"] == "1"
         server.reset()
         missing = f"{server.base_url}/models/v2/missing/model"
         gone = client.post(missing, json=ASK, headers={"authorization": "Key one"})

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from router.emulator.serve import EmulatorServer
+
 if TYPE_CHECKING:
-    from router.emulator.serve import EmulatorServer
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def bytez_emulator() -> Iterator[EmulatorServer]:
+    """As ``router emulate`` gives it to a reader: the plugin's fixture, without limits, would hide a 429."""
+    with EmulatorServer() as server:
+        yield server
 
 
 @pytest.fixture

@@ -37,6 +37,15 @@ def test_fixture_is_as_new_for_each_test(bytez_emulator: EmulatorServer) -> None
     assert ask(bytez_emulator) == 200
 
 
+def test_fixture_refuses_no_call_beside_another(bytez_emulator: EmulatorServer) -> None:
+    """A stream that is open takes no other call's place."""
+    stall = f"{bytez_emulator.base_url}/models/v2/faulty/stream-stall"
+    body = {"input": "a", "stream": True}
+    with httpx.stream("POST", stall, json=body, headers={"authorization": "k"}) as response:
+        assert response.status_code == 200
+        assert ask(bytez_emulator) == 200
+
+
 def test_plugin_is_found_and_costs_nothing_until_used(tmp_path: Path) -> None:
     """In a project of its own the fixture is there, and pytest loads no more of the package."""
     (tmp_path / "test_it.py").write_text(

@@ -13,6 +13,7 @@ from router import Router, UpstreamError
 from router.emulator.scenario import load_scenario
 from router.emulator.serve import EmulatorServer
 from router.emulator.settings import Settings
+from router.emulator.tiers import UNLIMITED
 from router.tools.simulate import simulate
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ def test_reality_agrees(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for _ in range(
         3
     ):  # What else the machine does makes calls longer, never shorter: the quietest run counts.
-        with EmulatorServer(Settings(scenario=load_scenario(tmp_path / "emulator.yaml"))) as server:
+        told = Settings(tier=UNLIMITED, scenario=load_scenario(tmp_path / "emulator.yaml"))
+        with EmulatorServer(told) as server:  # The simulated upstreams have no limits either.
             monkeypatch.setenv("BYTEZ_BASE_URL", server.base_url)
             monkeypatch.setenv("BYTEZ_API_KEY", "any")
             real = asyncio.run(_real(case, tmp_path, server))
