@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
+from router.transport.loading import load_pyreqwest
+
 if TYPE_CHECKING:
     from router.transport.base import Transport, TransportSettings
 
@@ -16,6 +18,7 @@ def open_transport(settings: TransportSettings) -> Transport:
     takes its place, and a warning says so.
     """
     if settings.fast:
+        load_pyreqwest()
         from router.transport.pyreqwest import PyreqwestTransport  # noqa: PLC0415 # It takes [fast].
 
         try:
