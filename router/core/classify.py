@@ -229,7 +229,7 @@ _BY_HUNDRED: dict[int, FailureClass] = {
     4: FailureClass.BAD_REQUEST,
     5: FailureClass.SERVER_ERROR,
 }
-_HINTED = frozenset({FailureClass.RATE_LIMITED, FailureClass.OVERLOADED})
+_HINTED = frozenset({FailureClass.RATE_LIMITED, FailureClass.OVERLOADED, FailureClass.SERVER_ERROR})
 
 
 def classify(status: int, info: ErrorInfo, headers: Mapping[str, str], now_wall: float) -> Failure:
@@ -243,7 +243,7 @@ def classify(status: int, info: ErrorInfo, headers: Mapping[str, str], now_wall:
 
     Returns:
         A failure with *status* as it came, the message cut to 1 KiB, and a hint only where
-        waiting helps (rate_limited, overloaded). 3xx and anything that is no HTTP error status
+        waiting helps (rate_limited, overloaded, server_error). 3xx and anything that is no HTTP error status
         is ``protocol``: redirects are never followed.
     """
     message = cut(info.message or "")

@@ -18,7 +18,7 @@ from router.core.select import choose
 from router.core.sending import may_retry, send
 from router.core.state import Attempt, Chain, Pending, Phase
 from router.core.timing import MIN_ATTEMPT_S, left_s
-from router.core.waiting import has_room, may_start, stop_waiting, wait_for_room
+from router.core.waiting import has_room, may_start, may_start_from, stop_waiting, wait_for_room
 
 if TYPE_CHECKING:
     from router.core.lines import Place
@@ -49,7 +49,7 @@ def advance(m: Moment, rule: Rule | None) -> tuple[Action, ...]:
 
 
 def resume(m: Moment, pending: Pending) -> tuple[Action, ...]:
-    """The move after a wait: an untried target that is ready now, else the one waited for, else another."""
+    """The move after a wait: an untried target if one may be asked, else the one waited for, else another."""
     if pending.place is not None:
         return _leave_line(m, pending, pending.place)
     chain = m.chain
@@ -58,10 +58,9 @@ def resume(m: Moment, pending: Pending) -> tuple[Action, ...]:
     if left_s(chain, chain.group, m.now) < MIN_ATTEMPT_S:  # The driver was late; the wait had left enough.
         return give_up(chain)
     rule = _last_rule(chain)
-    ready = _untried(m, allowed_targets(chain, _reach(chain, rule)))
-    if not ready and status(m, target) in OPEN and affordable(m, target):
-        ready = [pending.target]
-    move = _ask(m, ready)
+    untried = _untried(m, allowed_targets(chain, _reach(chain, rule)))
+    again = [pending.target] if status(m, target) in OPEN and affordable(m, target) else []
+    move = _first_of(m, untried, [index for index in again if index not in untried])
     return _anew(m, rule) if move is None else (move,)
 
 
@@ -119,8 +118,16 @@ def _within_group(m: Moment, other: Other) -> Send | SetTimer | Wait | None:
     if left_s(chain, chain.group, m.now) < MIN_ATTEMPT_S:
         return None
     allowed = allowed_targets(chain, other)
-    move = _ask(m, _untried(m, allowed) or _with_another_key(m, allowed))
+    move = _first_of(m, _untried(m, allowed), _with_another_key(m, allowed))
     return _wait(m, allowed) if move is None else move
+
+
+def _first_of(m: Moment, better: list[int], worse: list[int]) -> Send | Wait | None:
+    """An attempt now, if need be on one of *worse*; else a wait for room on any of them."""
+    if better and worse and not may_start(m, better):
+        open_now = may_start(m, worse)
+        return send(m, choose(m, open_now)) if open_now else _ask(m, better + worse)
+    return _ask(m, better or worse)
 
 
 def _ask(m: Moment, ready: list[int], place: Place | None = None) -> Send | Wait | None:
@@ -187,8 +194,8 @@ def _wait(m: Moment, allowed: list[int]) -> SetTimer | None:
     for index in allowed:
         at = _again_at(latest[index], pause) if index in latest else m.now
         if at is not None and affordable(m, targets[index]):
-            found = ready_from(m, targets[index], max(at, m.now))
-            if found is not None and not _lacks_room(m, index, found, tried=index in latest):
+            found = _open_from(m, index, max(at, m.now), tried=index in latest)
+            if found is not None:
                 times.append((found, latest[index].number if index in latest else 0, index))
     if not times:
         return None
@@ -202,16 +209,16 @@ def _wait(m: Moment, allowed: list[int]) -> SetTimer | None:
     return SetTimer(timer=chain.timers, at=at)
 
 
-def _lacks_room(m: Moment, index: int, at: float, *, tried: bool) -> bool:
-    """Whether it is room that keeps the target from being asked, so that waiting for time is in vain.
+def _open_from(m: Moment, index: int, at: float, *, tried: bool) -> float | None:
+    """When, from *at* on, waiting for time leads to an attempt on the target *index*; None: it does not.
 
-    A tried one pauses first, and then looks for room; unless this request has waited for that already.
+    A tried one pauses first, and then looks for room; unless this request has waited for room already. What
+    keeps an untried one that is ready is room, so that waiting for time is in vain.
     """
-    if not m.plan.limited:
-        return False
-    if not tried:
-        return at <= m.now
-    return m.chain.group in m.chain.impatient and not has_room(m, index)
+    if tried and m.plan.limited and m.chain.group in m.chain.impatient:
+        return may_start_from(m, index, at)
+    found = ready_from(m, m.chain.current().targets[index], at)
+    return None if not tried and found is not None and m.plan.limited and found <= m.now else found
 
 
 def _again_at(attempt: Attempt, pause: float) -> float | None:
@@ -236,7 +243,7 @@ def _again_at(attempt: Attempt, pause: float) -> float | None:
 def _next_group(m: Moment, which: FallbackList) -> Send | SetTimer | Wait | None:
     """The first move in the next group of list *which* that has one."""
     chain = m.chain
-    here = chain.group
+    here, unasked = chain.group, not chain.in_group()
     for index in chain.route.lists.get(which, ()):
         if index in chain.visited:
             continue
@@ -244,6 +251,8 @@ def _next_group(m: Moment, which: FallbackList) -> Send | SetTimer | Wait | None
         chain.visited.append(index)
         move = _within_group(m, Other.ANY)
         if move is not None:
+            if unasked:
+                chain.visited.remove(here)  # It was waited for in vain: likewise.
             return move
         chain.visited.remove(index)  # Not now; a later failure may find it ready.
     chain.group = here

@@ -117,8 +117,18 @@ def needs_token(m: Moment, target: Target) -> bool:
 
 def ready_from(m: Moment, target: Target, at: float) -> float | None:
     """When, from *at* on, *target* is not cooling any more; None while it is ejected."""
-    times = [found for known in _known(m, target) if (found := _ready_from(known, at)) is not None]
-    return min(times, default=None)
+    return min(ready_with(m, target, at).values(), default=None)
+
+
+def ready_with(m: Moment, target: Target, at: float) -> dict[int, float]:
+    """The same for each credential, by its index; those that are refused or ejected are left out."""
+    labels = m.plan.labels(target.provider)
+    return {
+        index: found
+        for index, label in enumerate(labels)
+        if (len(labels) == 1 or label not in m.chain.refused)
+        and (found := _ready_from(healths(m.shared, target, labels, index), at)) is not None
+    }
 
 
 def _ready_from(known: Sequence[Health], at: float) -> float | None:

@@ -8,7 +8,7 @@ from router.core.events import Send
 from router.core.failure import FailureClass, FallbackList
 from router.core.health import Status
 from router.core.keys import OPEN
-from router.core.ready import able_targets, needs_token, status
+from router.core.ready import able_targets, affordable, needs_token, status
 from router.core.state import Attempt, Phase
 from router.core.timing import content_by, ends_at, holds, is_hurried, until
 from router.core.waiting import claim
@@ -38,8 +38,8 @@ def send(m: Moment, index: int, *, hedge: bool = False) -> Send:
     )
     chain.attempts.append(attempt)
     chain.idle_since = None
-    chain.rested.clear()
-    chain.queued.clear()
+    chain.rested.pop(chain.group, None)
+    chain.queued.pop(chain.group, None)
     m.shared.loads.begin(target.id)
     _begin_trial(m, target, attempt)
     alternative = _has_alternative(m)
@@ -91,7 +91,7 @@ def _has_alternative(m: Moment) -> bool:
 def _any_ready(m: Moment, group: int, but: str, tried: set[int]) -> bool:
     targets = m.chain.route.groups[group].targets
     return any(
-        index not in tried and status(m, targets[index]) in OPEN
+        index not in tried and status(m, targets[index]) in OPEN and affordable(m, targets[index])
         for index in able_targets(m.chain, group, but)
     )
 

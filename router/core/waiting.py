@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from router.core.events import Wait
 from router.core.keys import least_bad, take_turn, usable
 from router.core.lines import MAX_WAITING, Line, Place, Waiter, enter, leave, line_key, serve, soonest
+from router.core.ready import ready_with
 from router.core.rooms import Full, Room, Want, first_full, full_with, patience_s, room_at, room_with, take
 from router.core.state import Pending, Phase
 from router.core.timing import MIN_ATTEMPT_S, left_s
@@ -30,6 +32,20 @@ def wanted(m: Moment, index: int, group: int | None = None) -> Want:
 def has_room(m: Moment, index: int) -> bool:
     """Whether an attempt on the target *index* of the group being tried may start now."""
     return room_at(m.plan, m.shared, wanted(m, index), m.now)[0] <= m.now
+
+
+def may_start_from(m: Moment, index: int, at: float) -> float | None:
+    """When, from *at* on, an attempt on the target *index* may start by what is known now; None: not by time.
+
+    With the same credential it must have stopped to cool and have room.
+    """
+    want = wanted(m, index)
+    times = [
+        max(found, room_with(m.plan, m.shared, want, credential, m.now))
+        for credential, found in ready_with(m, want.target, at).items()
+    ]
+    first = min(times, default=math.inf)
+    return None if first == math.inf else first
 
 
 def may_start(m: Moment, ready: list[int], place: Place | None = None) -> list[int]:

@@ -257,7 +257,8 @@ def test_hint() -> None:
     assert classify(503, NOTHING, {"retry-after": "soon"}, 0.0).kind is FailureClass.SERVER_ERROR
     date = {"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}
     assert classify(429, NOTHING, date, 50.0) == Failure(FailureClass.RATE_LIMITED, 429, 10.0)
-    assert classify(500, NOTHING, after, 0.0).hint_s is None
+    assert classify(500, NOTHING, after, 0.0) == Failure(FailureClass.SERVER_ERROR, 500, 3.0)
+    assert classify(500, NOTHING, {"x-ratelimit-reset-requests": "3s"}, 0.0).hint_s is None
     assert classify(402, NOTHING, after, 0.0).hint_s is None
 
 

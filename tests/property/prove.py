@@ -3,7 +3,7 @@
 Each test runs in a process of its own, two at a time, under the profile ``million`` with one seed for
 all, and what came of it is kept in ``build/proof.json``; so the run may be interrupted, or done in parts
 (``python tests/property/prove.py NN ...``, ``machines`` for the state machines), and goes on where it
-was. A change of the code makes what is kept void; a change of one file of tests, what is kept of that file.
+was. A change of a file makes void what is kept of the tests that load it, and of those that start processes.
 Exits with 1 when a test fails or has had too few examples.
 """
 
@@ -15,17 +15,23 @@ import json
 import secrets
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.property import loaded
+from tests.property.loaded import every
 from tests.property.page import page
 from tests.property.reach import ROOT, Reach, files, number_of, pytest, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 KEPT = ROOT / "build" / "proof.json"
 PAGE = ROOT / "docs" / "proof.md"
@@ -33,6 +39,7 @@ LEAST = 20_000
 IN_ALL = 1_000_000
 JOBS = 2
 MACHINES = "machines"
+_MACHINES = ("tests/property/test_limits.py", "tests/property/test_machines.py")
 _SHOWN = 10
 
 
@@ -41,18 +48,18 @@ class Proof:
     """What is kept of a run.
 
     Attributes:
-        code: a digest of what every test runs: the product, and what the tests share.
         seed: of Hypothesis.
         tests: what each test saw, by its name for pytest.
         failed: names of tests that failed.
-        files: a digest of each test's own file, by the test's name.
+        loaded: by the test's name the files of the tree that it ran, its own among them.
+        code: by the test's name a digest of these, as they were.
     """
 
-    code: str
     seed: int
     tests: dict[str, Reach] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
-    files: dict[str, str] = field(default_factory=dict)
+    loaded: dict[str, list[str]] = field(default_factory=dict)
+    code: dict[str, str] = field(default_factory=dict)
 
     def save(self) -> None:
         """Keep it."""
@@ -91,31 +98,29 @@ def main() -> int:
 
 def _begun(seed: int | None) -> Proof:
     """What is kept of this code, and of this seed if one is given; else nothing yet."""
-    code = _digest()
     try:
         kept: dict[str, Any] = json.loads(KEPT.read_text("utf-8"))
     except FileNotFoundError:
-        kept = {}
-    if kept.get("code") != code or seed not in (None, kept["seed"]):
-        return Proof(code, secrets.randbelow(2**32) if seed is None else seed)
-    files = {name: digest for name, digest in kept["files"].items() if digest == _file_digest(name)}
-    tests = {name: Reach(**it) for name, it in kept["tests"].items() if name in files}
-    return Proof(code, kept["seed"], tests, [name for name in kept["failed"] if name in files], files)
+        kept = {"seed": secrets.randbelow(2**32) if seed is None else seed, "loaded": {}}
+    if seed not in (None, kept["seed"]):
+        return Proof(seed)
+    valid = [name for name, files in kept["loaded"].items() if kept["code"][name] == _digest(files)]
+    return Proof(
+        seed=kept["seed"],
+        tests={name: Reach(**kept["tests"][name]) for name in valid},
+        failed=[name for name in kept.get("failed", ()) if name in valid],
+        loaded={name: kept["loaded"][name] for name in valid},
+        code={name: kept["code"][name] for name in valid},
+    )
 
 
-def _digest() -> str:
-    """Of the product and what its tests share, as they are on the disk: not of the tests' own files."""
+def _digest(files: Iterable[str]) -> str:
+    """Of *files*, as they are on the disk."""
     whole = hashlib.sha256()
-    for folder in ("router", "tests"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            if folder == "router" or not path.name.startswith("test_"):
-                whole.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    for name in sorted(files):
+        path = ROOT / name
+        whole.update(name.encode() + b"\0" + (path.read_bytes() if path.is_file() else b""))
     return whole.hexdigest()[:12]
-
-
-def _file_digest(name: str) -> str:
-    """Of the file that the test *name* stands in."""
-    return hashlib.sha256((ROOT / name.partition("::")[0]).read_bytes()).hexdigest()[:12]
 
 
 def _commit() -> str:
@@ -126,7 +131,7 @@ def _commit() -> str:
 
 def _tests(wanted: set[int | str]) -> list[str]:
     """The tests of the *wanted* invariants, or of all; by their names for pytest."""
-    where = sorted(set().union(*files().values()) | {"tests/property/test_machines.py"})
+    where = sorted(set().union(*files().values()) | set(_MACHINES))
     listed = pytest(ROOT, *where, "--collect-only").stdout.splitlines()
     names = [line for line in listed if number_of(line) is not None or line.endswith("::runTest")]
     return [name for name in names if not wanted or (number_of(name) or MACHINES) in wanted]
@@ -138,14 +143,19 @@ def _enough(reach: Reach | None, least: int) -> bool:
 
 
 def _run(name: str, proof: Proof, examples: int, lock: threading.Lock) -> None:
-    began, file = time.monotonic(), _file_digest(name)
-    options = ("--hypothesis-profile", "million", f"--hypothesis-seed={proof.seed}")
-    ran = pytest(ROOT, name, *options, "--hypothesis-show-statistics", ROUTER_TEST_EXAMPLES=str(examples))
+    began, before = time.monotonic(), {file: _digest([file]) for file in every()}
+    options = ("--hypothesis-profile", "million", f"--hypothesis-seed={proof.seed}", "-p", loaded.__name__)
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as told:
+        variables = {"ROUTER_TEST_EXAMPLES": str(examples), loaded.WHERE: told.name}
+        ran = pytest(ROOT, name, *options, "--hypothesis-show-statistics", **variables)
+        files = told.read().split() or every()
     seconds = time.monotonic() - began
+    changed = [file for file in files if before.get(file) != _digest([file])]
     with lock:
         # A test that draws nothing reports nothing: it had all its cases.
         proof.tests[name] = read(ran.stdout).get(name, Reach(exhausted=True, seconds=seconds))
-        proof.files[name] = file
+        proof.loaded[name] = files
+        proof.code[name] = "" if changed else _digest(files)  # Of what changed meanwhile nothing is shown.
         proof.failed = sorted({*proof.failed, name} if ran.returncode else {*proof.failed} - {name})
         proof.save()
         verdict = "FAILED" if ran.returncode else f"{proof.tests[name].runs} examples"
@@ -177,7 +187,7 @@ def _head(proof: Proof, tests: list[str]) -> dict[str, str]:
     return {
         "examples": f"**{total:,}**, {len(proof.failed)} tests failed; {end}",
         "seed": f"`{proof.seed}` (`python tests/property/prove.py --seed {proof.seed}` repeats it)",
-        "code": f"commit `{_commit()}`, `{proof.code}` (sha256 of `router/` and what tests share)",
+        "code": f"commit `{_commit()}`",
         "tests": f"{len(proof.tests)}, {JOBS} at a time, {seconds / 60:.0f} minutes of computing",
     }
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from router.core.bounds import worst_case
 from router.core.events import FirstContent, Send, SetTimer
 from router.core.failure import Failure, FailureClass
+from router.core.limits import Limits, Scope
 from router.core.table import Retries
 from tests.core.crowd import Caller, Crowd, end_of
 from tests.core.strategies import HEDGED, SLOW, play, worlds
-from tests.core.world import LEAST_S, TABLE, Reply, group, world
+from tests.core.world import LEAST_S, TABLE, Reply, group, target, world
 from tests.property.crowds import CALLERS, MANY, attempts, open_to, played, tell
 
 if TYPE_CHECKING:
@@ -109,6 +110,34 @@ def test_invariant_03_a_target_that_would_answer_is_reached(data: st.DataObject,
     crowd.run([Caller(one.gap_s, one.asked % len(groups), one.stream) for one in callers], weather)
     assert set(crowd.ends()) == {"ok"}
     event(f"most attempts: {max(len(one.chain.attempts) for one in crowd.worlds)}")
+
+
+@given(
+    failure=st.builds(
+        Failure,
+        st.sampled_from([kind for kind, row in TABLE.items() if row.again in ("hint", "backoff")]),
+        hint_s=st.sampled_from([None, 0.0, 0.1, 1.0, 4.5]),
+    ),
+    fails=st.integers(1, 2),
+    max_wait_s=st.sampled_from([0.0, 0.2, 2.0, 20.0]),
+    backoff_s=st.sampled_from([0.0, 0.25]),
+    others=st.integers(1, 2),
+)
+def test_invariant_03_a_target_that_recovers_is_asked_again_though_others_are_full(
+    failure: Failure, fails: int, max_wait_s: float, backoff_s: float, others: int
+) -> None:
+    """Whoever may be asked again by its own word is, when those not asked yet have no room for ever."""
+    full = [target(f"b/{n}", limits=Limits(concurrency=1, max_wait_s=max_wait_s)) for n in range(others)]
+    crowd = Crowd([group("a/x", *full, retries=Retries(max=2, base_s=backoff_s, cap_s=backoff_s))])
+    for item in full:  # Taken by requests of other groups, as it were, that never end.
+        crowd.shared.rooms.usage(Scope("target", item.id)).begin(0, 0.0)
+    for _ in range(20):
+        crowd.shared.budget(crowd.groups[0]).request(0.0)
+    one = crowd.arrive()
+    one.run(lambda send: Reply(failure, after_s=0.1) if send.attempt <= fails else Reply())
+    event(f"attempts: {len(one.chain.attempts)}")
+    assert end_of(one) == "ok"
+    assert {one.chain.target_of(attempt).id for attempt in one.chain.attempts} == {"a/x"}
 
 
 @MANY

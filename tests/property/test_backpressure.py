@@ -28,7 +28,8 @@ BOUND = 48 * 1024 * 1024
 """Bytes: what is held back (8 MiB), and what the kernel keeps for two connections of its own accord."""
 ABLE = {"supports": {"prefill": True}, "deterministic": True}
 POLICIES = st.sampled_from(OnBreak)
-EACH = settings(max_examples=len(OnBreak), deadline=None)
+EACH = settings(max_examples=len(OnBreak) + 1, deadline=None)
+"""One more than there are, so that it is seen that there are no more."""
 
 
 class Flood(FaultServer):

@@ -256,7 +256,8 @@ class LimitsMachine(RuleBasedStateMachine):
         assert [one.grants for one in again.worlds] == [one.grants for one in self.crowd.worlds]
 
 
-LimitsMachine.TestCase.settings = settings(
-    max_examples=max(60, settings().max_examples // 5), stateful_step_count=40
+_EXAMPLES, _PROOF = settings().max_examples, 20_000
+LimitsMachine.TestCase.settings = settings(  # Each is forty steps: a fifth of the others', but in a proof.
+    max_examples=_EXAMPLES if _EXAMPLES >= _PROOF else max(60, _EXAMPLES // 5), stateful_step_count=40
 )
 TestLimits = LimitsMachine.TestCase
