@@ -125,8 +125,7 @@ def _within_group(m: Moment, other: Other) -> Send | SetTimer | Wait | None:
 def _first_of(m: Moment, better: list[int], worse: list[int]) -> Send | Wait | None:
     """An attempt now, if need be on one of *worse*; else a wait for room on any of them."""
     if better and worse and not may_start(m, better):
-        open_now = may_start(m, worse)
-        return send(m, choose(m, open_now)) if open_now else _ask(m, better + worse)
+        return _ask(m, better + worse)
     return _ask(m, better or worse)
 
 

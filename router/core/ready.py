@@ -126,7 +126,7 @@ def ready_with(m: Moment, target: Target, at: float) -> dict[int, float]:
     return {
         index: found
         for index, label in enumerate(labels)
-        if (len(labels) == 1 or label not in m.chain.refused)
+        if label not in m.chain.refused
         and (found := _ready_from(healths(m.shared, target, labels, index), at)) is not None
     }
 

@@ -11,7 +11,9 @@ from router.core.events import Ended, Finish, Send, SetTimer, Started, TimerFire
 from router.core.failure import Failure, FailureClass
 from router.core.health import Health
 from router.core.limits import Limits
+from router.core.ready import Moment
 from router.core.table import Retries
+from router.core.waiting import may_start_from
 from tests.core.crowd import BAD, NEVER, OK, Crowd, asked, spend
 from tests.core.strategies import PROFILE
 from tests.core.world import Reply, group, target
@@ -93,6 +95,55 @@ def test_with_another_key_it_comes_before_a_wait_for_room() -> None:
     (send,) = one.step(Ended(1, Failure(FailureClass.AUTH)), at=0.1)
     assert one.asked(send) == "a/x"
     assert one.chain.attempts[0].credential != one.chain.attempts[1].credential
+
+
+def test_room_is_waited_for_anew_before_each_attempt() -> None:
+    """What was waited before an attempt of the group does not shorten the wait before its next one."""
+    crowd = Crowd([group("a/x", limits=Limits(concurrency=1, max_wait_s=2.0), retries=Retries(base_s=0.0))])
+    first = crowd.arrive()
+    first.step(Started())
+    one = crowd.arrive()
+    one.step(Started())
+    first.step(Ended(1, None), at=1.5)
+    (send,) = one.step(TimerFired(1), at=1.5)
+    assert isinstance(send, Send)
+    (timer,) = one.step(Ended(1, BAD.failure), at=1.6)
+    assert isinstance(timer, SetTimer)
+    crowd.now = 1.6
+    crowd.arrive().step(Started())
+    (wait,) = one.step(TimerFired(timer.timer), at=timer.at)
+    assert isinstance(wait, Wait)
+    assert wait.at == timer.at + 2.0
+
+
+# --- when one that was asked may be asked again
+
+
+def _moment(crowd: Crowd) -> Moment:
+    return Moment(crowd.plan, crowd.shared, crowd.arrive().chain, crowd.now, 0.5)
+
+
+def test_the_first_key_that_rests_no_more_and_has_room() -> None:
+    """Each key's rest and room count together: one that is ready has none, the other cools."""
+    crowd = Crowd([group("a/x")], credentials={"a": "one two"}, limits={"a": Limits(rpm=1)})
+    health = crowd.shared.health["a/x"] = Health()
+    assert may_start_from(_moment(crowd), 0, 0.0) == 0.0
+    crowd.arrive().step(Started())  # With the first; a minute later it has room again.
+    health.keys[1] = Health(cooling_until=70.0)
+    assert may_start_from(_moment(crowd), 0, 0.5) == pytest.approx(60.0, abs=10.0)
+    health.keys[1] = Health(cooling_until=4.0)
+    assert may_start_from(_moment(crowd), 0, 0.5) == 4.0
+    assert may_start_from(_moment(crowd), 0, 5.0) == 5.0
+
+
+def test_time_alone_makes_no_room_for_another_at_once() -> None:
+    """Whom only another request's end lets in has no time; nor has one whose keys are ejected."""
+    crowd = Crowd([group("a/x")], limits={"a": Limits(concurrency=1)})
+    crowd.arrive().step(Started())
+    assert may_start_from(_moment(crowd), 0, 0.0) is None
+    ejected = Crowd([group("a/x")])
+    ejected.shared.health["a/x"] = Health(ejected_at=0.0, ejected_until=9.0)
+    assert may_start_from(_moment(ejected), 0, 0.0) is None
 
 
 # --- a group that was waited for in vain
