@@ -97,6 +97,16 @@ def test_with_another_key_it_comes_before_a_wait_for_room() -> None:
     assert one.chain.attempts[0].credential != one.chain.attempts[1].credential
 
 
+@pytest.mark.parametrize("limits", [None, Limits(concurrency=9)])
+def test_one_not_asked_yet_comes_before_another_key(limits: Limits | None) -> None:
+    """Where it has room, however small its share."""
+    targets = [target("a/x", weight=100, limits=limits), target("b/y")]
+    one = Crowd([group(*targets)], credentials={"a": "one two"}).arrive()
+    assert one.asked(one.start()) == "a/x"
+    (send,) = one.step(Ended(1, Failure(FailureClass.AUTH)), at=0.1)
+    assert one.asked(send) == "b/y"
+
+
 def test_room_is_waited_for_anew_before_each_attempt() -> None:
     """What was waited before an attempt of the group does not shorten the wait before its next one."""
     crowd = Crowd([group("a/x", limits=Limits(concurrency=1, max_wait_s=2.0), retries=Retries(base_s=0.0))])
