@@ -142,16 +142,23 @@ ROUTER_SETTINGS = _some(
     timeout=SECONDS,
     stream_timeout=SECONDS,
     default_max_parallel_requests=st.integers(0, 20),
-    default_litellm_params=st.dictionaries(st.sampled_from(["top_p", "seed", "unknown"]), COUNTS, max_size=2),
-    optional_pre_call_checks=st.just(["session_affinity"]),
+    default_litellm_params=st.dictionaries(
+        st.sampled_from(["top_p", "seed", "unknown", "timeout", "stream_timeout"]), COUNTS, max_size=2
+    ),
+    optional_pre_call_checks=st.lists(
+        st.sampled_from(["session_affinity", "deployment_affinity"]), unique=True, max_size=2
+    ),
     enable_tag_filtering=st.booleans(),
 )  # fmt: skip
 LITELLM_SETTINGS = _some(
     drop_params=st.booleans(),
     num_retries=COUNTS,
     request_timeout=SECONDS,
+    allowed_fails=COUNTS,
     fallbacks=FALLBACKS,
     default_fallbacks=st.lists(st.sampled_from(NAMES), max_size=2),
+    context_window_fallbacks=FALLBACKS,
+    content_policy_fallbacks=FALLBACKS,
     turn_off_message_logging=st.booleans(),
     cache=st.booleans(),
     cache_params=_some(

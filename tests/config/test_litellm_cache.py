@@ -28,12 +28,12 @@ from tests.config.litellm_entries import HEAD, at, deployment, native
         (
             "cache: true, cache_params: {type: local, default_in_memory_ttl: 60, ttl: 0}",
             {"ttl": "1m"},
-            ["approximate"] * 2,
+            ["approximate", "approximate", "manual"],
         ),
         (
             "cache: true, cache_params: {type: local, default_in_memory_ttl: 0, ttl: 9}",
             None,
-            ["manual", "approximate"],
+            ["manual"] * 2,
         ),
         ("cache: true, cache_params: {type: local, max_messages: 9}", {"ttl": "10m"}, ["approximate"] * 2),
         ("cache: true, cache_params: {type: local, mode: default_off}", None, ["manual"] * 2),
@@ -45,7 +45,11 @@ from tests.config.litellm_entries import HEAD, at, deployment, native
         ("cache: true", None, ["manual"]),
         ("cache: true, cache_params: null", None, ["manual"]),
         ("cache: true, cache_params: {type: null}", None, ["manual"]),
-        ("cache: true, cache_params: {type: redis, host: os.environ/H, ssl: true}", None, ["manual"] * 3),
+        (
+            "cache: true, cache_params: {type: redis, host: os.environ/H, ssl: true}",
+            None,
+            ["manual", "manual", "manual", "unsupported"],
+        ),
         ("cache: false, cache_params: {type: local}", None, []),
         ("cache: null", None, []),
         ("cache_params: {type: local}", None, []),
@@ -56,8 +60,47 @@ def test_cache(written: str, cache: dict[str, str] | None, codes: list[str]) -> 
     text = f"{HEAD}{deployment()}litellm_settings: {{{written}}}\n"
     loaded = load_text(text)
     assert at(native(text), ("defaults", "cache")) == cache
-    said = {"litellm-approximate": "approximate", "litellm-manual": "manual"}
-    assert [said[item.code] for item in loaded.diagnostics if item.code in said] == codes
+    assert [item.code.removeprefix("litellm-") for item in loaded.diagnostics] == codes
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        "type: redis",
+        "type: null",
+        "",
+        "type: local, mode: default_off",
+        "type: local, supported_call_types: [aembedding]",
+        "type: local, default_in_memory_ttl: 0",
+    ],
+)
+def test_where_nothing_is_kept_no_key_is_said_to_be_used(params: str) -> None:
+    """What would count if answers were kept is said to have no effect, at its own place."""
+    written = "ttl: 60, max_messages: 9, namespace: x"
+    text = f"{HEAD}{deployment()}litellm_settings:\n  cache: true\n  cache_params: {{{written}, {params}}}\n"
+    loaded = load_text(text)
+    assert at(native(text), ("defaults", "cache")) is None
+    assert loaded.conversion is not None
+    found = {item.path.rpartition(".")[2]: item for item in loaded.conversion.findings}
+    assert not [item for item in found.values() if item.native.startswith("defaults.cache")]
+    assert found["cache"].status == "manual" or found["type"].status == "manual"
+    assert (found["max_messages"].status, found["namespace"].status) == ("unsupported", "exact")
+    for key in ("ttl", "max_messages", "namespace"):
+        assert found[key].note.startswith("of no effect")
+    warned = {item.path for item in loaded.diagnostics if item.severity == "warning"}
+    assert {"litellm_settings.cache_params.ttl", "litellm_settings.cache_params.max_messages"} <= warned
+
+
+def test_in_redis_the_time_in_memory_wins_over_nothing() -> None:
+    """LiteLLM takes it for answers kept in memory alone; here neither counts."""
+    params = "{ttl: 60, default_in_memory_ttl: 9, type: redis}"
+    loaded = load_text(f"{HEAD}{deployment()}litellm_settings: {{cache: true, cache_params: {params}}}\n")
+    assert loaded.conversion is not None
+    found = {item.path.rpartition(".")[2]: item for item in loaded.conversion.findings}
+    for key in ("ttl", "default_in_memory_ttl"):
+        assert (found[key].status, found[key].note) == (
+            "unsupported", "of no effect here: nothing is kept",
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize(

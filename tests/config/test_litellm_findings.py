@@ -10,8 +10,8 @@ from router.config.litellm.known import PARAMS as PARAMS_OF_LITELLM
 from tests.config.litellm_entries import HEAD, TARGET, at, deployment, native
 
 
-def test_each_key_has_a_finding() -> None:
-    """Nothing that is written goes without a word: every row of the table, null, off, and unknown."""
+def _every_key() -> str:
+    """A file with every row of the table, and some keys that are null, off or unknown."""
     values = {
         "custom_llm_provider": "openai", "routing_strategy": "least-busy", "completion_model": "m",
         "retry_policy": "{DefaultRetries: 1}", "allowed_fails_policy": "{TimeoutErrorAllowedFails: 1}",
@@ -43,8 +43,12 @@ def test_each_key_has_a_finding() -> None:
     for section in ("router_settings", "litellm_settings"):
         text += f"{section}: {{{written(section)}}}\n"
     text += f"general_settings: {{{general}}}\n"
-    text += "credential_list: [{credential_name: one, credential_values: {}, credential_info: {}}]\n"
-    loaded = load_text(text)
+    return text + "credential_list: [{credential_name: one, credential_values: {}, credential_info: {}}]\n"
+
+
+def test_each_key_has_a_finding() -> None:
+    """Nothing that is written goes without a word: every row of the table, null, off, and unknown."""
+    loaded = load_text(_every_key())
     assert loaded.conversion is not None
     assert [str(item) for item in loaded.diagnostics if item.severity == "error"] == []
     said = {item.path for item in loaded.conversion.findings}
@@ -60,6 +64,26 @@ def test_each_key_has_a_finding() -> None:
             assert f"litellm_settings.cache_params.{key}" in said, key
     assert {"litellm_settings.cache_params.ssl", "litellm_settings.cache_params.redis_flush_size"} <= said
     assert {"model_list[0].litellm_params.silent_model", "model_list[0].model_info.team_id"} <= said
+
+
+def test_of_a_key_in_both_sections_one_is_said_to_be_used() -> None:
+    """Exactly one finding says what it becomes, the other that it is of no effect."""
+    loaded = load_text(_every_key().replace("disable_cooldowns: true", "disable_cooldowns: false"))
+    assert loaded.conversion is not None
+    found = {item.path: item for item in loaded.conversion.findings}
+    keys = [
+        key for section, key in ROWS if section == "litellm_settings" and ("router_settings", key) in ROWS
+    ]
+    keys = [key for key in keys if ROWS["router_settings", key].native]
+    assert len(keys) == 6
+    for key in keys:
+        both = [found[f"{section}.{key}"] for section in ("router_settings", "litellm_settings")]
+        # `allowed_fails_policy` wins over both numbers.
+        used = [item.path for item in both if item.native]
+        assert used == ([] if key == "allowed_fails" else [f"router_settings.{key}"])
+        assert all(
+            item.status == "manual" and "of no effect" in item.note for item in both if not item.native
+        )
 
 
 LIVED_ON = {

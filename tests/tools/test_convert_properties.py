@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from router.config import load_text
+from router.config.litellm.fallbacks import KEYS as FALLBACK_KEYS
 from router.config.nodes import plain
 from router.tools.convert import convert
 from tests.config.litellm_files import JSON, litellm_files
@@ -60,6 +61,52 @@ def test_each_key_gets_a_finding(data: dict[str, Any]) -> None:
     if data["litellm_settings"].get("cache"):
         for key in data["litellm_settings"].get("cache_params", ()):
             assert f"litellm_settings.cache_params.{key}" in said, key
+
+
+SAME = [
+    *(
+        (f"router_settings.{key}", f"litellm_settings.{key}")
+        for key in (*FALLBACK_KEYS, "num_retries", "allowed_fails")
+    ),
+    ("litellm_settings.request_timeout", "router_settings.timeout"),
+    ("router_settings.default_max_parallel_requests", "general_settings.max_parallel_requests"),
+]
+"""Keys that say the same thing; the first wins."""
+
+
+@given(data=litellm_files())
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+def test_of_two_keys_that_say_the_same_one_is_used(data: dict[str, Any]) -> None:
+    """Never are both said to be used, and taking out what is said to have no effect changes nothing."""
+    loaded = load_text(written(data))
+    assert loaded.conversion is not None
+    assert loaded.root is not None
+    found = list(loaded.conversion.findings)
+    used = {item.path for item in found if item.native}
+    for winner, loser in SAME:
+        assert not {winner, loser} <= used, (winner, loser)
+    lost = [item for item in found if item.note.startswith("of no effect") and item.note.endswith(" wins")]
+    for item in lost:
+        assert (item.status, item.native) == ("manual", "")
+        assert item.note.rpartition(": ")[2].split("`")[1] in {one.path for one in found if one.native}, item
+        assert item.path not in used
+        _take_out(data, item.path)
+    shorter = load_text(written(data))
+    assert shorter.root is not None
+    assert plain(shorter.root) == plain(loaded.root)
+
+
+def _take_out(data: dict[str, Any], path: str) -> None:
+    """Remove what stands at *path*; an item of a list becomes one that says nothing."""
+    *steps, last = path.split(".")
+    inner = data
+    for step in steps:
+        inner = inner[step]
+    name, bracket, index = last.partition("[")
+    if bracket:
+        inner[name][int(index[:-1])] = "enforce_model_rate_limits"
+    else:
+        del inner[name]
 
 
 @given(data=st.dictionaries(st.text(min_size=1, max_size=20), JSON | st.text(max_size=200), max_size=4))

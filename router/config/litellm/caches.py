@@ -8,19 +8,22 @@ from router.config.diagnostics import shorten
 from router.config.litellm.keys import ROWS
 from router.config.litellm.known import CACHE_PARAMS
 from router.config.litellm.values import absent, duration, entry
+from router.config.litellm.winners import Winners
 from router.config.nodes import Entry, Map, entries_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from router.config.diagnostics import Path
-    from router.config.litellm.findings import Findings
+    from router.config.litellm.findings import Findings, Status
     from router.config.litellm.values import Values
 
 KEYS: Final = ("cache", "cache_params")
 _SECTION: Final = "cache_params"
 _PATH: Final[Path] = ("litellm_settings", _SECTION)
 _BUILT_IN_S: Final = 600.0
+# Of the two times LiteLLM takes `default_in_memory_ttl`, wherever it stands, for answers kept in memory.
+_ORDER: Final = {"type": 0, "default_in_memory_ttl": 1, "ttl": 2}
 _CHATS: Final = frozenset({"completion", "acompletion"})
 
 
@@ -30,8 +33,10 @@ class CacheReader:
     def __init__(self, values: Values, findings: Findings) -> None:
         self._values = values
         self._findings = findings
+        self._winners = Winners(findings)
         self._ttl_s = _BUILT_IN_S
         self._kept = True  # Whether what the file says can be had here.
+        self._used: list[tuple[Entry, Path]] = []  # Keys that count if anything is kept.
         self._readers: dict[str, Callable[[Entry, Path], bool]] = {
             "type": self._type,
             "ttl": self._ttl,
@@ -59,13 +64,17 @@ class CacheReader:
             if params is not None:
                 self._findings.add("exact", params.place, _PATH, "of no effect: `cache` is off")
             return None
-        self._read_params(params)
         given = params.node.get("type") if params is not None and isinstance(params.node, Map) else None
         if given is None or absent(given):
             self._elsewhere("redis", item, path)
-            return None
-        if not (self._kept and self._ttl_s):
-            self._findings.add("manual", item.place, path, "nothing is kept; see `cache_params`")
+            self._read_params(params)
+        else:
+            self._read_params(params)
+            if not (self._kept and self._ttl_s):
+                self._kept = False
+                self._findings.add("manual", item.place, path, "nothing is kept; see `cache_params`")
+        self._tell(params)
+        if not self._kept:
             return None
         self._findings.row("litellm_settings", item.place, path)
         return Entry(item.place, Map(item.place, {"ttl": entry(item.place, duration(self._ttl_s))}))
@@ -75,20 +84,32 @@ class CacheReader:
         if params is not None and not isinstance(node, Map) and not absent(params.node):
             self._findings.wrong(params.node.place, _PATH, "a map")
             return
-        if params is not None:
-            self._findings.row("litellm_settings", params.place, _PATH)
-        # Of the two times LiteLLM takes `default_in_memory_ttl`, wherever it stands.
-        for key, item in sorted(entries_of(node), key=lambda pair: pair[0] == "default_in_memory_ttl"):
+        for key, item in sorted(entries_of(node), key=lambda pair: _ORDER.get(pair[0], len(_ORDER))):
             here = (*_PATH, key)
             if absent(item.node):
                 self._findings.add("exact", item.place, here)
             elif key in self._readers:
                 if self._readers[key](item, here):
-                    self._findings.row(_SECTION, item.place, here)
+                    self._used.append((item, here))
             elif (_SECTION, key) in ROWS:
-                self._findings.row(_SECTION, item.place, here)
+                self._used.append((item, here))
             else:
                 self._unknown(key, item, here)
+
+    def _tell(self, params: Entry | None) -> None:
+        """The findings of keys that are read well, now that it is known whether anything is kept."""
+        if params is not None and self._kept:
+            self._findings.row("litellm_settings", params.place, _PATH)
+        elif params is not None:
+            self._findings.add("exact", params.place, _PATH, ROWS["litellm_settings", _SECTION].note)
+        for item, path in self._used:
+            row = ROWS[_SECTION, str(path[-1])]
+            if self._kept or row.status == "manual" or path[-1] == "type":
+                self._findings.row(_SECTION, item.place, path)
+            else:
+                # What is the same when nothing is kept is nothing to warn of.
+                status: Status = "exact" if row.status == "exact" else "unsupported"
+                self._findings.add(status, item.place, path, "of no effect here: nothing is kept")
 
     def _unknown(self, key: str, item: Entry, path: Path) -> None:
         if key in CACHE_PARAMS:
@@ -112,6 +133,8 @@ class CacheReader:
     def _ttl(self, item: Entry, path: Path) -> bool:
         value = self._values.number(item, path)
         if value is None:
+            return False
+        if self._kept and not self._winners.has("ttl", item.place, path):
             return False
         self._ttl_s = value
         if not value:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from router.config.diagnostics import shorten
 from router.config.fields import MAX_FALLBACKS
-from router.config.litellm.settings import ANY, FALLBACK_LISTS
+from router.config.litellm.fallbacks import ANY, FALLBACK_LISTS, After
 from router.config.nodes import Entry, Map, Scalar, Sequence, items_of, text_of
 from router.core.wildcards import WildcardIndex
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _LISTS: Final = tuple(FALLBACK_LISTS.values())
 _ON_ERROR: Final = _LISTS[0]
-_KEYS: Final = {native: key for key, native in FALLBACK_LISTS.items()}
 
 
 class Groups:
@@ -95,13 +94,11 @@ class Groups:
         """Add a finding."""
         self._findings.add(status, place, path, note)
 
-    def too_many(self, place: Place) -> None:
+    def too_many(self, place: Place, path: tuple[str | int, ...]) -> None:
         """An error: the chains, written out, are beyond the bound of a file."""
         message = "written out, the chains of fallbacks are beyond the bound of a file"
         hint = "lower `max_fallbacks` or shorten the chains; `--large` allows more"
-        self._findings.diagnostics.add(
-            "too-large", place, message, path=("router_settings", "fallbacks"), hint=hint
-        )
+        self._findings.diagnostics.add("too-large", place, message, path=path, hint=hint)
 
     def check(self, name: str, node: Scalar, path: tuple[str | int, ...]) -> bool:
         """Whether *name* can stand in a chain; a finding says why not."""
@@ -128,41 +125,36 @@ class Chains:
     groups: Groups
     settings: Settings
     most: int
-    _tables: dict[str, dict[str, Entry]] = field(default_factory=dict)
+    _tables: dict[str, dict[str, After]] = field(default_factory=dict)
 
     def write(self) -> None:
         """Write the chain of every group."""
-        for native, table in self.settings.fallbacks.items():
-            self._tables[native] = {name: self._checked(native, name, item) for name, item in table.items()}
-        if self.settings.default_fallbacks is not None:
-            item = self.settings.default_fallbacks
+        for native, table in self.settings.fallbacks.lists.items():
+            self._tables[native] = {name: self._checked(name, after) for name, after in table.items()}
+        default = self.settings.fallbacks.default
+        if default is not None:
             table = self._tables.setdefault(_ON_ERROR, {})
             if ANY in table:
                 note = "of no effect, as in LiteLLM: `default_fallbacks` is what `*` means"
-                self.groups.say("manual", table[ANY].place, ("router_settings", "fallbacks", ANY), note)
-            table[ANY] = self._checked("default_fallbacks", "", item)
-        for name, item in list(self.groups.groups.items()):
+                self.groups.say("manual", table[ANY].place, table[ANY].path, note)
+            table[ANY] = self._checked(ANY, default)
+        for name in list(self.groups.groups):
             self.most -= self._write(name)
             if self.most < 0:
-                self.groups.too_many(item.place)
+                after = next(after for table in self._tables.values() for after in table.values())
+                self.groups.too_many(after.place, after.path[:2])
                 return
 
-    def _checked(self, native: str, name: str, item: Entry) -> Entry:
+    def _checked(self, name: str, after: After) -> After:
         """The list without what cannot stand in a chain; the group it is for gets to exist."""
-        key = _KEYS.get(native, native)
-        path: tuple[str | int, ...] = ("router_settings", key, *((name,) if name else ()))
-        if name and name != ANY:
-            self._for_group(name, item, path)
-        kept = Sequence(item.node.place)
-        for node in items_of(item.node):
-            assert isinstance(node, Scalar)
-            if self.groups.check(str(node.value), node, path):
-                kept.items.append(node)
-        return Entry(item.place, kept)
+        if name != ANY:
+            self._for_group(name, after)
+        kept = [node for node in after.names if self.groups.check(str(node.value), node, after.path)]
+        return after._replace(names=tuple(kept))
 
-    def _for_group(self, name: str, item: Entry, path: tuple[str | int, ...]) -> None:
-        if self.groups.own(name, item.place) is None and not self.groups.without_provider(name):
-            self.groups.check(name, Scalar(item.place, name), path)
+    def _for_group(self, name: str, after: After) -> None:
+        if self.groups.own(name, after.place) is None and not self.groups.without_provider(name):
+            self.groups.check(name, Scalar(after.place, name), after.path)
 
     def _write(self, name: str) -> int:
         """Write the chain of one group; how many names it has."""
@@ -184,34 +176,33 @@ class Chains:
         return sum(len(items_of(item.node)) for item in made.values())
 
     def _follow(
-        self, table: dict[str, Entry], asked: str, name: str, depth: int, found: dict[str, Scalar]
+        self, table: dict[str, After], asked: str, name: str, depth: int, found: dict[str, Scalar]
     ) -> None:
         """Add the groups after *name*, each with what follows it, to *found*."""
-        item = self._after(table, name)
-        if item is None or depth >= self.settings.max_fallbacks:
+        after = self._after(table, name)
+        if after is None or depth >= self.settings.max_fallbacks:
             return
-        for node in items_of(item.node):
-            assert isinstance(node, Scalar)
+        for node in after.names:
             meant = self.groups.meaning(str(node.value))
             if meant is None or meant == asked or meant in found:
                 continue
             if len(found) == MAX_FALLBACKS:
                 note = f"the chain of `{shorten(asked)}` ends after {MAX_FALLBACKS} groups"
-                self.groups.say("approximate", node.place, ("router_settings", "fallbacks"), note)
+                self.groups.say("approximate", node.place, after.path[:2], note)
                 return
             found[meant] = node
             self._follow(table, asked, meant, depth + 1, found)
 
-    def _after(self, table: dict[str, Entry], name: str) -> Entry | None:
+    def _after(self, table: dict[str, After], name: str) -> After | None:
         """The list for *name*: under its name, an alias, its name without the provider, or ``*``."""
         for key in (name, *self.groups.aliases_of.get(name, ()), name.partition("/")[2], ANY):
             if key and key in table:
                 return table[key]
         return None
 
-    def _place(self, table: dict[str, Entry], name: str) -> Place | None:
-        item = self._after(table, name)
-        return item.place if item is not None else None
+    def _place(self, table: dict[str, After], name: str) -> Place | None:
+        after = self._after(table, name)
+        return after.place if after is not None else None
 
 
 def _with_star(node: object, star: str) -> Map:

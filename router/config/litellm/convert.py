@@ -71,10 +71,8 @@ class _Converter:
         place = self._root.place
         native = Map(place, {"version": entry(place, 1)})
         self._root_keys()
-        for section in ("litellm_settings", "router_settings"):
-            node = self._root.get(section)
-            if node is not None:
-                self._settings.read(section, node)
+        sections = ("router_settings", "litellm_settings")
+        self._settings.read({name: self._root.get(name) for name in sections})
         settings = self._settings.settings
         general = self._root.entries.get("general_settings")
         callers = self._general_settings(general.node) if general is not None else None

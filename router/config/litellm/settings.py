@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from router.config.diagnostics import shorten, suggest
-from router.config.litellm import caches, known
+from router.config.litellm import caches, fallbacks, known
 from router.config.litellm.keys import ROWS
 from router.config.litellm.policies import BUILT_IN_RETRIES, PolicyReader, Said, policies
 from router.config.litellm.values import absent, entry
-from router.config.nodes import Entry, Map, Scalar, Sequence, entries_of, items_of, text_of
+from router.config.litellm.winners import Winners
+from router.config.nodes import Entry, Map, Scalar, entries_of, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from router.config.diagnostics import Path, Place
     from router.config.litellm.findings import Findings
@@ -25,12 +26,6 @@ KNOWN: Final = {
     "litellm_settings": known.LITELLM_SETTINGS,
     "general_settings": known.GENERAL_SETTINGS,
 }
-FALLBACK_LISTS: Final = {
-    "fallbacks": "on_error",
-    "context_window_fallbacks": "on_context_overflow",
-    "content_policy_fallbacks": "on_content_policy",
-}
-ANY: Final = "*"
 _SHUFFLE: Final = "simple-shuffle"
 _LAR1: Final = "lar1"
 _LAR1_NOTE: Final = (
@@ -56,6 +51,8 @@ _AFFINITIES: Final = {
 }
 _ALIAS: Final = ("model", "hidden")
 _COUNTS: Final = ("num_retries", "allowed_fails", "max_fallbacks", "default_max_parallel_requests")
+_FIRST: Final = ("disable_cooldowns", "allowed_fails_policy", "request_timeout")
+_LAST: Final = ("default_litellm_params", "retry_policy", "model_group_retry_policy")
 _HARMLESS_CHECKS: Final = {
     "responses_api_deployment_check": "there is no Responses API here",
     "enforce_model_rate_limits": "limits are always kept to",
@@ -75,13 +72,13 @@ class Settings:
         lar1: whether LiteLLM chooses them by their type.
         affinity: native, with its place; None: none.
         aliases: alias → (its place, the group it means).
-        fallbacks: native list's name → group → the groups after it; absent: the file has no such list.
-        default_fallbacks: of groups that have none of their own; None: none.
+        fallbacks: the lists of fallbacks.
         max_fallbacks: how deep chains go.
         params: default generation params.
         cache: native ``cache`` of every group; None: nothing is kept.
     """
 
+    fallbacks: fallbacks.FallbackReader
     said: Said = field(default_factory=dict)
     retries: Map | None = None
     group_retries: dict[str, Map] = field(default_factory=dict)
@@ -90,8 +87,6 @@ class Settings:
     lar1: bool = False
     affinity: Entry | None = None
     aliases: dict[str, Entry] = field(default_factory=dict)
-    fallbacks: dict[str, dict[str, Entry]] = field(default_factory=dict)
-    default_fallbacks: Entry | None = None
     max_fallbacks: int = 5
     params: dict[str, Entry] = field(default_factory=dict)
     cache: Entry | None = None
@@ -130,22 +125,22 @@ class Settings:
 
 
 class SettingsReader:
-    """Reads the two sections into one Settings; what ``router_settings`` says wins."""
+    """Reads the two sections into one Settings."""
 
     def __init__(self, values: Values, findings: Findings) -> None:
         self._values = values
         self._findings = findings
         self._policies = PolicyReader(values, findings)
-        self.settings = Settings()
+        self._winners = Winners(findings)
+        self.settings = Settings(fallbacks.FallbackReader(findings, self._winners))
         number = self._number
         self._readers: dict[str, Callable[[Entry, Path], bool]] = {
-            **dict.fromkeys(FALLBACK_LISTS, self._fallbacks),
+            **dict.fromkeys(fallbacks.KEYS, self.settings.fallbacks.read),
             **dict.fromkeys(_COUNTS, self._count),
             **dict.fromkeys(("retry_after", "cooldown_time"), number),
             **dict.fromkeys(("timeout", "request_timeout", "stream_timeout"), self._seconds),
             **dict.fromkeys(("drop_params", "disable_cooldowns"), self._flag),
             "tag_filtering_match_any": self._match_any,
-            "default_fallbacks": self._default_fallbacks,
             "routing_strategy": self._strategy,
             "model_group_alias": self._aliases,
             "retry_policy": self._retry_policy,
@@ -155,49 +150,53 @@ class SettingsReader:
             "default_litellm_params": self._params,
         }
 
-    def read(self, section: str, node: Node) -> None:
-        """Read one section; ``litellm_settings`` must come first."""
-        if not isinstance(node, Map):
-            if not absent(node):
+    def read(self, sections: Mapping[str, Node | None]) -> None:
+        """Read ``router_settings`` and ``litellm_settings``, None where one is not in the file."""
+        items: list[tuple[str, str, Entry]] = []
+        for section, node in sections.items():
+            if isinstance(node, Map):
+                items += [(section, key, item) for key, item in node.entries.items()]
+            elif node is not None and not absent(node):
                 self._findings.wrong(node.place, (section,), "a map")
-            return
-        if section == "litellm_settings":
+        node = sections["litellm_settings"]
+        if isinstance(node, Map):
             self.settings.cache = caches.CacheReader(self._values, self._findings).read(node)
-        # Retry policies fill up from `num_retries`, which may stand below them.
-        for key, item in sorted(node.entries.items(), key=lambda pair: pair[0].endswith("retry_policy")):
-            path = (section, key)
-            if section == "litellm_settings" and key in caches.KEYS:
-                continue
-            if absent(item.node):
-                self._findings.add("exact", item.place, path)
-            elif key not in self._readers or (section, key) not in ROWS:
-                other_key(section, item, path, self._findings)
-            elif self._readers[key](item, path):
-                self._findings.row(section, item.place, path)
+        for section, key, item in sorted(items, key=_rank):
+            if section != "litellm_settings" or key not in caches.KEYS:
+                self._read_key(section, item, (section, key))
+
+    def _read_key(self, section: str, item: Entry, path: Path) -> None:
+        key = str(path[-1])
+        if absent(item.node):
+            self._findings.add("exact", item.place, path)
+        elif key not in self._readers or (section, key) not in ROWS:
+            other_key(section, item, path, self._findings)
+        elif self._readers[key](item, path):
+            self._findings.row(section, item.place, path)
 
     # --- numbers
 
     def _number(self, item: Entry, path: Path) -> bool:
-        return self._keep(str(path[-1]), item, self._values.number(item, path))
+        return self._keep(str(path[-1]), item, path, self._values.number(item, path))
 
     def _count(self, item: Entry, path: Path) -> bool:
         value = self._values.number(item, path, whole=True)
         if path[-1] == "max_fallbacks" and value is not None:
             self.settings.max_fallbacks = int(value)
             return True
-        return self._keep(str(path[-1]), item, value)
+        return self._keep(str(path[-1]), item, path, value)
 
     def _seconds(self, item: Entry, path: Path) -> bool:
         key = str(path[-1])
-        value = self._values.seconds(item, path)
-        # `request_timeout` wins over the router's own timeout; here it has been read before it.
-        wins = key == "timeout" and "request_timeout" in self.settings.said
-        if value is not None and key == "request_timeout":
-            self.settings.said["timeout"] = (item.place, value)
-        return value is not None if wins else self._keep(key, item, value)
+        said = "timeout" if key == "request_timeout" else key
+        return self._keep(said, item, path, self._values.seconds(item, path))
 
     def _flag(self, item: Entry, path: Path) -> bool:
-        return self._keep(str(path[-1]), item, self._values.flag(item, path))
+        value = self._values.flag(item, path)
+        if value and path[-1] == "disable_cooldowns":
+            for key in ("allowed_fails", "cooldown_time"):
+                self._winners.has(key, item.place, path)
+        return self._keep(str(path[-1]), item, path, value)
 
     def _match_any(self, item: Entry, path: Path) -> bool:
         value = self._values.flag(item, path)
@@ -205,16 +204,17 @@ class SettingsReader:
             self._findings.add("exact", item.place, path)
         return bool(value)
 
-    def _keep(self, key: str, item: Entry, value: float | None) -> bool:
-        if value is not None:
-            self.settings.said[key] = (item.place, value)
-        return value is not None
+    def _keep(self, key: str, item: Entry, path: Path, value: float | None) -> bool:
+        """Take *value* as what the file says of *key*, unless another key has said it."""
+        if value is None or not self._winners.has(key, item.place, path):
+            return False
+        self.settings.said[key] = (item.place, value)
+        return True
 
     def concurrency(self, item: Entry, path: Path) -> None:
         """Read ``general_settings.max_parallel_requests``, a default as the router's own, which wins."""
         value = self._values.number(item, path, whole=True)
-        if value is not None:
-            self.settings.said.setdefault("default_max_parallel_requests", (item.place, value))
+        if self._keep("default_max_parallel_requests", item, path, value):
             self._findings.row("general_settings", item.place, path)
 
     # --- policies by class
@@ -235,7 +235,7 @@ class SettingsReader:
 
     def _allowed_fails_policy(self, item: Entry, path: Path) -> bool:
         value = self._policies.allowed_fails(item.node, path)
-        return self._keep("allowed_fails", item, value) or not any(entries_of(item.node))
+        return self._keep("allowed_fails", item, path, value) or not any(entries_of(item.node))
 
     # --- choosing
 
@@ -264,8 +264,10 @@ class SettingsReader:
             here = (*path, index)
             name = str(check.value)
             if name in _AFFINITIES:
+                if not self._winners.has("affinity", check.place, here):
+                    continue
                 native, note = _AFFINITIES[name]
-                self.settings.affinity = self.settings.affinity or entry(item.place, native)
+                self.settings.affinity = entry(item.place, native)
                 self._findings.add("approximate", check.place, here, note, native=f"affinity: {native}")
             else:
                 note = _HARMLESS_CHECKS.get(name, f"there is no check like `{shorten(name)}`")
@@ -284,10 +286,8 @@ class SettingsReader:
                     self.settings.params[key] = Entry(other.place, value)
                     self._findings.add("exact", other.place, here, native=f"defaults.params.{key}")
             elif key in ("timeout", "stream_timeout"):
-                value_s = self._values.seconds(other, here)
-                if value_s is not None:
-                    self.settings.said.setdefault(key, (other.place, value_s))
-                    self._findings.row("router_settings", other.place, (*path[:1], key))
+                if self._seconds(other, here):
+                    self._findings.row("router_settings", other.place, here)
             else:
                 note = f"LiteLLM's `{shorten(key)}` is not read here"
                 self._findings.add("unsupported", other.place, here, note)
@@ -314,57 +314,14 @@ class SettingsReader:
                 self._findings.wrong(other.node.place, here, "a group's name")
         return True
 
-    def _default_fallbacks(self, item: Entry, path: Path) -> bool:
-        names = self._groups(item.node, path)
-        if names is not None:
-            self.settings.default_fallbacks = Entry(item.place, names)
-        return names is not None
 
-    def _fallbacks(self, item: Entry, path: Path) -> bool:
-        if not isinstance(item.node, Sequence):
-            self._findings.wrong(item.node.place, path, "a list of maps: `- group: [others]`")
-            return False
-        if not item.node.items:
-            return True  # LiteLLM takes an empty list for none.
-        # A list of router_settings replaces the whole list of litellm_settings.
-        table: dict[str, Entry] = {}
-        self.settings.fallbacks[FALLBACK_LISTS[str(path[-1])]] = table
-        for index, one in enumerate(items_of(item.node)):
-            here = (*path, index)
-            if not isinstance(one, Map):
-                self._findings.wrong(one.place, here, "a map: `- group: [others]`")
-                continue
-            for group, others in entries_of(one):
-                names = self._groups(others.node, (*here, group))
-                if names is not None:
-                    self._list(table, group, Entry(others.place, names), (*here, group))
-        return True
-
-    def _list(self, table: dict[str, Entry], group: str, names: Entry, path: Path) -> None:
-        """Put a group's list into *table*. Of several LiteLLM reads the first, for ``*`` the last."""
-        before = table.get(group)
-        if before is None or group == ANY:
-            table[group] = names
-        if before is not None:
-            lost = before if group == ANY else names
-            note = f"of no effect, as in LiteLLM: `{shorten(group)}` has another list"
-            self._findings.add("manual", lost.place, (*path[:2], group), note)
-
-    def _groups(self, node: Node, path: Path) -> Sequence | None:
-        if not isinstance(node, Sequence):
-            self._findings.wrong(node.place, path, "a list of groups")
-            return None
-        names = Sequence(node.place)
-        for index, item in enumerate(node.items):
-            name = item.get("model") if isinstance(item, Map) else item
-            if isinstance(name, Scalar) and text_of(name) is not None:
-                names.items.append(name)
-            else:
-                self._findings.wrong(item.place, (*path, index), "a group's name")
-            if isinstance(item, Map) and len(item.entries) > 1:
-                note = "a fallback is a group here; give that group the params"
-                self._findings.add("manual", item.place, (*path, index), note)
-        return names
+def _rank(said: tuple[str, str, Entry]) -> int:
+    """Where a key comes: before those that it wins over, after those that it builds on."""
+    section, key, _ = said
+    if key in _FIRST:
+        return _FIRST.index(key)
+    in_order = len(_FIRST) + (section == "litellm_settings")
+    return in_order + 2 if key in _LAST else in_order
 
 
 def other_key(section: str, item: Entry, path: Path, findings: Findings) -> None:
