@@ -88,7 +88,10 @@ def test_of_two_keys_that_say_the_same_one_is_used(data: dict[str, Any]) -> None
     lost = [item for item in found if item.note.startswith("of no effect") and item.note.endswith(" wins")]
     for item in lost:
         assert (item.status, item.native) == ("manual", "")
-        assert item.note.rpartition(": ")[2].split("`")[1] in {one.path for one in found if one.native}, item
+        winner = item.note.split("`")[1]
+        # A time of answers may win and keep nothing.
+        assert winner in used or winner.startswith("litellm_settings.cache_params."), item
+        assert any(one.path == winner for one in found), item
         assert item.path not in used
         _take_out(data, item.path)
     shorter = load_text(written(data))
