@@ -94,7 +94,12 @@ class Gate:
     def headers(self, key: str, model: Model) -> dict[str, str]:
         """The rate limit headers of *key* as it stands."""
         account = self._accounts.get(key) or self._new()
-        return _headers(account, account.in_flight.get(_band(model), 0))
+        return _headers(account, _held(account, model))
+
+    def is_full(self, key: str, model: Model) -> bool:
+        """Whether *key* has as many calls of this size in flight as its tier allows."""
+        account = self._accounts.get(key)
+        return account is not None and _is_full(account, model)
 
     def enter(self, key: str, model: Model, *, auto_scale: bool) -> Place:
         """A place for one call, to be held by ``with``.
@@ -113,14 +118,12 @@ class Gate:
         while account.balance is not None and account.balance <= 0:
             if not (auto_scale and self._buy(account)):
                 raise Refused(402, "Insufficient credits to run this model", body=NO_CREDIT)
-        held = account.in_flight.get(_band(model), 0)
         if model.closed:
             self._check_rate(account)
-        else:
-            while account.row is not None and held >= TIERS[account.row].concurrent:
-                if not (auto_scale and self._buy(account)):
-                    raise Refused(429, _full(TIERS[account.row].concurrent))
-        return Place(account, model, _headers(account, held + 1))
+        while _is_full(account, model):
+            if not (auto_scale and self._buy(account)):
+                raise Refused(429, _full(_limit(account)))
+        return Place(account, model, _headers(account, _held(account, model) + 1))
 
     def _account(self, key: str) -> _Account:
         account = self._accounts.get(key)
@@ -170,13 +173,26 @@ def _band(model: Model) -> str:
     return "closed" if model.closed else meter_of(model).name
 
 
+def _held(account: _Account, model: Model) -> int:
+    return account.in_flight.get(_band(model), 0)
+
+
+def _limit(account: _Account) -> int:
+    """The calls of one size at a time; without a tier, as many as a header shows."""
+    return UNLIMITED_SHOWN if account.row is None else TIERS[account.row].concurrent
+
+
+def _is_full(account: _Account, model: Model) -> bool:
+    return not (model.closed or account.row is None) and _held(account, model) >= _limit(account)
+
+
 def _full(limit: int) -> str:
     calls = "one call" if limit == 1 else f"{limit} calls"
     return f"Rate limit exceeded: this tier allows {calls} of this size at a time"
 
 
 def _headers(account: _Account, held: int) -> dict[str, str]:
-    limit = UNLIMITED_SHOWN if account.row is None else TIERS[account.row].concurrent
+    limit = _limit(account)
     return {
         "ratelimit-limit": str(limit),
         "ratelimit-remaining": str(max(limit - held, 0)),
