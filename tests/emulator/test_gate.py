@@ -137,6 +137,19 @@ def test_closed_models_take_ten_calls_a_second_of_a_new_key(settings: Settings) 
         paid.enter("k", model, auto_scale=False)
 
 
+@pytest.mark.parametrize("tier", ["50", "1000"])
+@pytest.mark.parametrize(
+    "model", ["meta-llama/Llama-3.1-405B-Instruct", "mistralai/Mixtral-8x22B-Instruct-v0.1", "org/big-1200b"]
+)
+def test_no_tier_of_bytez_holds_what_is_larger_than_its_table(tier: str, model: str) -> None:
+    """Models above the largest size of the table are a 403 on every tier, but not by default."""
+    with pytest.raises(Refused, match="up to 120B") as large:
+        Gate(Settings(tier=tier)).enter("k", find(model), auto_scale=True)
+    assert large.value.status == 403
+    with Gate(Settings()).enter("k", find(model), auto_scale=False):
+        pass
+
+
 def test_auto_scale_buys_the_next_tier_up_to_the_cap() -> None:
     """It buys row by row while the tier is full, stays there, and stops at the cap and at the table's end."""
     gate = Gate(Settings(tier="free", auto_scale_cap=10))
