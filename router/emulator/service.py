@@ -43,6 +43,7 @@ class Call:
     auto_scale: bool
 
 
+_NEEDS_KEY = "cohere/"
 _LOOKS = 10
 _LOOK_S = 0.005
 """How often, and after how many seconds each, a full tier is looked at again before a call is refused."""
@@ -110,6 +111,8 @@ class Service:
         """
         if call.model.id.startswith(MISSING):
             raise Refused(404, NO_SUCH_MODEL)
+        if call.model.id.startswith(_NEEDS_KEY) and not exchange.headers.get("provider-key"):
+            raise Refused(400, "cohere's models need the header provider-key: your own key at cohere")
         await exchange.unless_client_leaves(self._run(exchange, call, make))
 
     async def _run(self, exchange: Exchange, call: Call, make: Callable[[Turn], Reply]) -> None:
