@@ -119,7 +119,7 @@ MODELS = (
 
 _BY_ID = {model.id: model for model in MODELS}
 _UNLISTED_PARAMS = 7.0
-_SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d{1,3}(?:\.\d{1,3})?)[bB](?![A-Za-z0-9])")
+_SIZE = re.compile(r"(?<![A-Za-z0-9.])(?:(\d{1,3})[xX])?(\d{1,5}(?:\.\d{1,3})?)[bB](?![A-Za-z0-9])")
 # Prefixes of closed providers. Under google/ and openai/ there are open models too: gemini alone is
 # closed among Google's, and OpenAI's open ones are listed above.
 _CLOSED = re.compile(r"(openai|anthropic|mistral|cohere)/|google/gemini")
@@ -133,7 +133,8 @@ def find(model_id: str) -> Model:
     if _CLOSED.match(model_id):
         return Model(model_id, "chat", _UNLISTED_PARAMS, closed=True)
     size = _SIZE.search(model_id)
-    return Model(model_id, "chat", float(size[1]) if size else _UNLISTED_PARAMS)
+    params = int(size[1] or 1) * float(size[2]) if size else _UNLISTED_PARAMS
+    return Model(model_id, "chat", params)
 
 
 def list_models(task: str | None, model_id: str | None) -> list[dict[str, Any]]:

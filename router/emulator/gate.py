@@ -52,7 +52,8 @@ class Place:
 
     Attributes:
         headers: the rate limit headers. ``ratelimit-limit`` and ``-remaining`` count calls in
-            flight, ``-reset`` is in seconds.
+            flight, or of closed models without credit bought those of a second; ``-reset`` is in
+            seconds.
     """
 
     def __init__(self, account: _Account, model: Model, headers: dict[str, str]) -> None:
@@ -94,7 +95,12 @@ class Gate:
     def headers(self, key: str, model: Model) -> dict[str, str]:
         """The rate limit headers of *key* as it stands."""
         account = self._accounts.get(key) or self._new()
-        return _headers(account, account.in_flight.get(_band(model), 0))
+        return self._headers(account, model, _held(account, model))
+
+    def is_full(self, key: str, model: Model) -> bool:
+        """Whether *key* has as many calls of this size in flight as its tier allows."""
+        account = self._accounts.get(key)
+        return account is not None and _is_full(account, model)
 
     def enter(self, key: str, model: Model, *, auto_scale: bool) -> Place:
         """A place for one call, to be held by ``with``.
@@ -113,14 +119,12 @@ class Gate:
         while account.balance is not None and account.balance <= 0:
             if not (auto_scale and self._buy(account)):
                 raise Refused(402, "Insufficient credits to run this model", body=NO_CREDIT)
-        held = account.in_flight.get(_band(model), 0)
         if model.closed:
             self._check_rate(account)
-        else:
-            while account.row is not None and held >= TIERS[account.row].concurrent:
-                if not (auto_scale and self._buy(account)):
-                    raise Refused(429, _full(TIERS[account.row].concurrent))
-        return Place(account, model, _headers(account, held + 1))
+        while _is_full(account, model):
+            if not (auto_scale and self._buy(account)):
+                raise Refused(429, _full(_limit(account)))
+        return Place(account, model, self._headers(account, model, _held(account, model) + 1))
 
     def _account(self, key: str) -> _Account:
         account = self._accounts.get(key)
@@ -139,17 +143,34 @@ class Gate:
         if self._any_size or account.row is None or model.closed:
             return
         up_to = TIERS[account.row].up_to
-        if meter_of(model).up_to > up_to:
+        if model.params > up_to:  # Not by the meter: the last one has room for models of any size.
             raise Refused(403, f"this tier runs models of up to {up_to:g}B, and {model.id} is larger")
 
     def _check_rate(self, account: _Account) -> None:
         if account.row != 0:
             return
-        now = self._clock()
-        starts = account.closed_at
-        if len(starts) == CLOSED_PER_SECOND and now - starts[0] < 1:
+        if self._closed_lately(account) == CLOSED_PER_SECOND:
             raise Refused(429, f"Rate limit exceeded: closed models take {CLOSED_PER_SECOND} calls a second")
-        starts.append(now)
+        account.closed_at.append(self._clock())
+
+    def _closed_lately(self, account: _Account) -> int:
+        """The calls of closed models that began within the last second."""
+        now = self._clock()
+        return sum(now - began < 1 for began in account.closed_at)
+
+    def _headers(self, account: _Account, model: Model, held: int) -> dict[str, str]:
+        """The rate limit headers when *held* calls of this size are in flight."""
+        if not model.closed:
+            limit, used = _limit(account), held
+        elif account.row == 0:
+            limit, used = CLOSED_PER_SECOND, self._closed_lately(account)
+        else:
+            limit, used = UNLIMITED_SHOWN, held
+        return {
+            "ratelimit-limit": str(limit),
+            "ratelimit-remaining": str(max(limit - used, 0)),
+            "ratelimit-reset": "1",
+        }
 
     def _buy(self, account: _Account) -> bool:
         """Move to the next row; False when there is none, or the cap would be exceeded."""
@@ -170,15 +191,19 @@ def _band(model: Model) -> str:
     return "closed" if model.closed else meter_of(model).name
 
 
+def _held(account: _Account, model: Model) -> int:
+    return account.in_flight.get(_band(model), 0)
+
+
+def _limit(account: _Account) -> int:
+    """The calls of one size at a time; without a tier, as many as a header shows."""
+    return UNLIMITED_SHOWN if account.row is None else TIERS[account.row].concurrent
+
+
+def _is_full(account: _Account, model: Model) -> bool:
+    return not (model.closed or account.row is None) and _held(account, model) >= _limit(account)
+
+
 def _full(limit: int) -> str:
     calls = "one call" if limit == 1 else f"{limit} calls"
     return f"Rate limit exceeded: this tier allows {calls} of this size at a time"
-
-
-def _headers(account: _Account, held: int) -> dict[str, str]:
-    limit = UNLIMITED_SHOWN if account.row is None else TIERS[account.row].concurrent
-    return {
-        "ratelimit-limit": str(limit),
-        "ratelimit-remaining": str(max(limit - held, 0)),
-        "ratelimit-reset": "1",
-    }

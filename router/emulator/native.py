@@ -11,7 +11,6 @@ import orjson
 from router.emulator import answers, catalogue, media
 from router.emulator.body import read_run
 from router.emulator.closed import provider_reply
-from router.emulator.exchange import Refused
 from router.emulator.prompt import Prompt
 from router.emulator.reply import TextReply
 from router.emulator.service import Call, Service
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 STREAM_TYPE = "text/event-stream; charset=utf-8"
 _OUTPUT_SECONDS = 1  # What anything but text takes.
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
-_NEEDS_KEY = "cohere/"
 # Bytez's names for what OpenAI calls otherwise; the last that is given wins, as Bytez documents.
 _LENGTHS = ("max_new_tokens", "max_length")
 _NOT_FOR_UPSTREAM = ("max_retries", "num_return_sequences", *_LENGTHS)
@@ -55,8 +53,6 @@ class Native:
         model = catalogue.find(model_id)
         with self._service.headed(model, key):
             run = read_run(body, TASKS[model.task])
-            if model_id.startswith(_NEEDS_KEY) and "provider-key" not in exchange.headers:
-                raise Refused(400, "cohere's models need the header provider-key: your own key at cohere")
             call = Call(model, key, run.auto_scale)
             await self._service.run(exchange, call, lambda turn: self._reply(turn, run))
 

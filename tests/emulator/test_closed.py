@@ -52,11 +52,20 @@ def test_open_models_under_the_same_prefixes(client: httpx.Client) -> None:
         assert set(client.post(f"/models/v2/{model}", json=ASK).json()) == {"error", "output"}
 
 
-def test_cohere_needs_a_key_of_ones_own(client: httpx.Client) -> None:
-    """As Bytez documents; the error names the header."""
-    reply = client.post("/models/v2/cohere/command-a-03-2025", json=ASK)
-    assert reply.status_code == 400
-    assert "provider-key" in reply.json()["error"]
+@pytest.mark.parametrize(
+    "path", ["cohere/command-a-03-2025", "openai/v1/chat/completions", "openai/v1/completions"]
+)
+def test_cohere_needs_a_key_of_ones_own(client: httpx.Client, path: str) -> None:
+    """As Bytez documents, on every route; the error names the header."""
+    asked = {"model": "cohere/command-a-03-2025"} if path.startswith("openai/v1") else {}
+    said = {"messages": [{"role": "user", "content": "Hi"}]} if "completions" in path else ASK
+    body = {**asked, **({"prompt": "Hi"} if path.endswith("v1/completions") else said)}
+    for headers in ({}, {"provider-key": ""}):
+        reply = client.post(f"/models/v2/{path}", json=body, headers=headers)
+        assert reply.status_code == 400
+        assert "provider-key" in reply.json()["error"]
+        assert reply.headers["inference-cost"] == "0.000000"
+    assert client.post(f"/models/v2/{path}", json=body, headers=KEY).status_code == 200
 
 
 @pytest.mark.parametrize("model", ["openai/gpt-4o", "anthropic/claude-sonnet-4-5", "google/gemini-2.5-pro"])

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 GEMMA = "/models/v2/google/gemma-3-4b-it"
+CHAT = "/models/v2/openai/v1/chat/completions"
+SEVEN = (
+    *("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"),
+    *("inference-meter", "inference-meter-price", "inference-time", "inference-cost"),
+)
 STALL = "/models/v2/faulty/stream-stall"
 ASK: dict[str, Any] = {"input": "Hello"}
 GEMMA_4B = find("google/gemma-3-4b-it")
@@ -137,6 +142,59 @@ def test_closed_models_take_ten_calls_a_second_of_a_new_key(settings: Settings) 
         paid.enter("k", model, auto_scale=False)
 
 
+@pytest.mark.parametrize("tier", ["50", "1000"])
+@pytest.mark.parametrize(
+    "model", ["meta-llama/Llama-3.1-405B-Instruct", "mistralai/Mixtral-8x22B-Instruct-v0.1", "org/big-1200b"]
+)
+def test_no_tier_of_bytez_holds_what_is_larger_than_its_table(tier: str, model: str) -> None:
+    """Models above the largest size of the table are a 403 on every tier, but not by default."""
+    with pytest.raises(Refused, match="up to 120B") as large:
+        Gate(Settings(tier=tier)).enter("k", find(model), auto_scale=True)
+    assert large.value.status == 403
+    with Gate(Settings()).enter("k", find(model), auto_scale=False):
+        pass
+
+
+def test_headers_of_closed_models_show_their_own_limit() -> None:
+    """Without credit ten calls a second and what is left of them, whatever open calls run; then no limit."""
+    now = [0.0]
+    gate = Gate(Settings(), lambda: now[0])
+    model = find("anthropic/claude-sonnet-4-5")
+
+    def shown(headers: dict[str, str]) -> tuple[str, str, str]:
+        return headers["ratelimit-limit"], headers["ratelimit-remaining"], headers["ratelimit-reset"]
+
+    assert shown(gate.headers("k", model)) == ("10", "10", "1")
+    with gate.enter("k", GEMMA_4B, auto_scale=False) as place:
+        assert shown(place.headers) == ("1", "0", "1")
+        for remaining in range(9, -1, -1):
+            closed = gate.enter("k", model, auto_scale=False)
+            assert shown(closed.headers) == ("10", str(remaining), "1")
+    assert shown(gate.headers("k", model)) == ("10", "0", "1")
+    assert shown(gate.headers("k", GEMMA_4B)) == ("1", "1", "1")
+    now[0] = 1.0
+    assert shown(gate.headers("k", model)) == ("10", "10", "1")
+    assert shown(gate.enter("k", model, auto_scale=False).headers) == ("10", "9", "1")
+    paid = Gate(Settings(tier="3"), lambda: 0.0)
+    with paid.enter("k", model, auto_scale=False) as place:
+        assert shown(place.headers) == ("1000", "999", "1")
+
+
+def test_closed_models_are_as_fast_as_the_tier_that_was_bought() -> None:
+    """autoScale buys nothing for the limit of ten a second; what it bought for open calls lifts it."""
+    gate = Gate(Settings(), lambda: 0.0)
+    model = find("anthropic/claude-sonnet-4-5")
+    for _ in range(10):
+        gate.enter("k", model, auto_scale=True)
+    with pytest.raises(Refused, match="10 calls a second") as refused:
+        gate.enter("k", model, auto_scale=True)
+    assert refused.value.status == 429
+    with gate.enter("k", GEMMA_4B, auto_scale=False), gate.enter("k", GEMMA_4B, auto_scale=True):
+        pass
+    for _ in range(20):
+        gate.enter("k", model, auto_scale=False)
+
+
 def test_auto_scale_buys_the_next_tier_up_to_the_cap() -> None:
     """It buys row by row while the tier is full, stays there, and stops at the cap and at the table's end."""
     gate = Gate(Settings(tier="free", auto_scale_cap=10))
@@ -208,6 +266,29 @@ def test_refusals_have_the_seven_headers() -> None:
         gone = client.post(missing, json=ASK, headers={"authorization": "Key one"})
         assert gone.status_code == 404
         assert gone.headers["inference-time"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "body", "status", "has"),
+    [
+        (GEMMA, "good", b'{"inputs": "x"}', 400, True),
+        (CHAT, "good", b'{"model": "Qwen/Qwen3-4B"}', 400, True),
+        ("/run", "bad", b"{}", 400, True),
+        (GEMMA, "bad", b'{"input": "x"}', 401, False),
+        (CHAT, "bad", b'{"model": "Qwen/Qwen3-4B"}', 401, False),
+        (GEMMA, "good", b"input", 400, False),
+        (CHAT, "good", b"{}", 400, False),
+        ("/models/v3/a/b", "good", b"{}", 404, False),
+    ],
+)
+def test_which_refusals_have_the_seven_headers(
+    client: httpx.Client, path: str, key: str, body: bytes, status: int, *, has: bool
+) -> None:
+    """Those of a run whose key and model are known; nothing is made up for the others."""
+    headers = {"authorization": f"Key {key}", "content-type": "application/json"}
+    response = client.post(path, content=body, headers=headers)
+    assert response.status_code == status
+    assert [name in response.headers for name in SEVEN] == [has] * 7
 
 
 def test_streams_are_billed_too() -> None:

@@ -39,7 +39,8 @@ WIDE = {  # Five levels, each eight times as many as the one before.
             "required": list("abcdefgh"),
         }
         for level in range(5)
-    },
+    }
+    | {"5": {}},
 }
 TOOLS = [
     {"type": "web_search"},
@@ -70,12 +71,6 @@ def test_other_formats() -> None:
     assert wished_json(None) is None
     assert wished_json({"type": "text"}) is None
     assert isinstance(orjson.loads(wished_json({"type": "json_object"}) or ""), dict)
-
-
-def test_unknown_reference_is_nothing() -> None:
-    """A reference that leads nowhere allows null."""
-    asked = {"type": "json_schema", "json_schema": {"schema": {"$ref": "#/nowhere/at/all"}}}
-    assert wished_json(asked) == "null"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +111,7 @@ def test_mistakes_in_tools(body: dict[str, Any], message: str) -> None:
         ("json", "response_format.type must be one of"),
         ({"type": "xml"}, "response_format.type must be one of"),
         ({"type": "json_schema"}, "response_format.json_schema.schema must be an object"),
-        ({"type": "json_schema", "json_schema": {"schema": {"$ref": "#"}}}, "more than 16 levels"),
+        ({"type": "json_schema", "json_schema": {"schema": {"$ref": "#"}}}, "refers to itself without end"),
         ({"type": "json_schema", "json_schema": {"schema": WIDE}}, "or 1,000 values"),
     ],
 )
