@@ -15,9 +15,14 @@ def test_many_groups_that_all_fall_back_on_each_other() -> None:
 
 
 def test_chains_written_out_are_bounded() -> None:
-    """A small file cannot become a huge one."""
+    """A small file cannot become a huge one; the error names the lists where they stand."""
     count = 1_000
     entries = "".join(f"- {{model_name: g{i}, litellm_params: {{model: bytez/a/b}}}}\n" for i in range(count))
     listed = ", ".join(f"{{g{i}: [g{(i + 1) % count}]}}" for i in range(count))
-    text = f"model_list:\n{entries}router_settings: {{max_fallbacks: 100, fallbacks: [{listed}]}}\n"
-    assert [item.code for item in load_text(text).diagnostics if item.severity == "error"] == ["too-large"]
+    text = (
+        f"model_list:\n{entries}router_settings: {{max_fallbacks: 100}}\n"
+        f"litellm_settings: {{fallbacks: [{listed}]}}\n"
+    )
+    (found,) = [item for item in load_text(text).diagnostics if item.severity == "error"]
+    assert (found.code, found.path) == ("too-large", "litellm_settings.fallbacks")
+    assert found.line == count + 3
