@@ -15,6 +15,7 @@ import contextlib
 import itertools
 import os
 import socket
+import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -42,6 +43,11 @@ _MAKERS = 4
 _REFUSED = "ftp://-/"
 """An address that pyreqwest refuses when it is to be asked, not before."""
 
+
+_NO_AUTHORITIES = (
+    "pyreqwest found no certificate authorities, so no https upstream can be reached: "
+    "install the system's ca-certificates, or let SSL_CERT_FILE name a PEM file"
+)
 
 _IDLE = timedelta(seconds=30)
 
@@ -137,7 +143,12 @@ class Lanes:
         except TimeoutError:
             raise TransportFailure(FailureClass.TIMEOUT, "no connection in time") from None
         except (BuilderError, RuntimeError) as exc:
-            raise TransportFailure(FailureClass.CONNECTION, _why_none(exc)) from exc
+            why = _why_none(exc)
+            if (
+                why is _NO_AUTHORITIES
+            ):  # The caller's error names the class alone, and this is the machine's fault.
+                warnings.warn(why, RuntimeWarning, stacklevel=2)
+            raise TransportFailure(FailureClass.CONNECTION, why) from exc
         if self._closed:  # Nobody would break it off.
             raise TransportFailure(FailureClass.CONNECTION, "the transport was closed")
         self._busy.add(lane)
@@ -214,7 +225,7 @@ class Lanes:
 def _why_none(exc: Exception) -> str:
     """Why no lane can be made. pyreqwest's own words may hold the proxy's password."""
     if "No CA certificates" in str(exc):
-        return "no certificate authorities were found (package ca-certificates, or SSL_CERT_FILE)"
+        return _NO_AUTHORITIES
     return type(exc).__name__
 
 
