@@ -104,6 +104,7 @@ class HttpxTransport:
             limits=_LIMITS,
             proxy=settings.proxy,
         )
+        self._closing: asyncio.Future[None] | None = None
 
     async def send(
         self,
@@ -154,7 +155,11 @@ class HttpxTransport:
 
     async def aclose(self) -> None:
         """Close every connection; see Transport."""
-        await self._transport.aclose()
+        if (
+            self._closing is None
+        ):  # Cancelled at the first connection, httpx2 would have forgotten the others.
+            self._closing = asyncio.ensure_future(self._transport.aclose())
+        await asyncio.shield(self._closing)
 
 
 class _Opening:

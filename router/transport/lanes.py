@@ -15,13 +15,18 @@ import contextlib
 import itertools
 import os
 import socket
+import warnings
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pyreqwest.client import Client, ClientBuilder, SyncClientBuilder
 from pyreqwest.exceptions import BuilderError, RequestError
 from pyreqwest.proxy import ProxyBuilder
+
+from router.transport.base import TransportFailure
+from router.types import FailureClass
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -31,10 +36,18 @@ if TYPE_CHECKING:
 _KEEP = 100
 """Lanes kept for later requests, each with at most one idle connection."""
 
+_MAKERS = 4
+"""Threads that make lanes for https."""
+
 # As in the other transport: longer than most upstreams keep idle connections costs nothing.
 _REFUSED = "ftp://-/"
 """An address that pyreqwest refuses when it is to be asked, not before."""
 
+
+_NO_AUTHORITIES = (
+    "pyreqwest found no certificate authorities, so no https upstream can be reached: "
+    "install the system's ca-certificates, or let SSL_CERT_FILE name a PEM file"
+)
 
 _IDLE = timedelta(seconds=30)
 
@@ -97,38 +110,56 @@ class Lane:
 
 
 class Lanes:
-    """The lanes to one provider, in one event loop. The last one given back is the first taken.
-
-    Raises:
-        RuntimeError: pyreqwest was in use before this process was forked, and works here no more.
-    """
+    """The lanes to one provider, in one event loop. The last one given back is the first taken."""
 
     def __init__(self, settings: TransportSettings) -> None:
         self._settings = settings
-        self._idle = [Lane(settings)]
+        self._idle: list[Lane] = []
         self._busy: set[Lane] = set()
         # Those whose requests are broken off, and until when one may still open a connection.
         self._leaving: dict[int, tuple[Lane, float]] = {}
         self._looked: asyncio.Future[None] | None = None
         self._later: asyncio.TimerHandle | None = None
         self._closed = False
+        # Of our own: in the loop's usual one a lane would wait for whatever the application does there.
+        self._makers = ThreadPoolExecutor(_MAKERS, thread_name_prefix="router-lanes")
 
-    async def take(self) -> Lane:
-        """A lane for one request, to be given back or broken off."""
+    async def take(self, until: float) -> Lane:
+        """A lane for one request, to be given back or broken off; see ``fresh``."""
         if not self._idle:
-            return await self.fresh()
+            return await self.fresh(until)
         lane = self._idle.pop()
         self._busy.add(lane)
         return lane
 
-    async def fresh(self) -> Lane:
-        """A lane without a connection, to be given back or broken off."""
-        if self._settings.https:  # It reads the system's authorities, which takes milliseconds.
-            lane = await asyncio.to_thread(Lane, self._settings)
-        else:
-            lane = Lane(self._settings)
+    async def fresh(self, until: float) -> Lane:
+        """A lane without a connection, to be given back or broken off.
+
+        Raises:
+            TransportFailure: it was not made by *until*, or cannot be.
+        """
+        try:
+            lane = await self._make(until)
+        except TimeoutError:
+            raise TransportFailure(FailureClass.TIMEOUT, "no connection in time") from None
+        except (BuilderError, RuntimeError) as exc:
+            why = _why_none(exc)
+            if (
+                why is _NO_AUTHORITIES
+            ):  # The caller's error names the class alone, and this is the machine's fault.
+                warnings.warn(why, RuntimeWarning, stacklevel=2)
+            raise TransportFailure(FailureClass.CONNECTION, why) from exc
+        if self._closed:  # Nobody would break it off.
+            raise TransportFailure(FailureClass.CONNECTION, "the transport was closed")
         self._busy.add(lane)
         return lane
+
+    async def _make(self, until: float) -> Lane:
+        if not self._settings.https:
+            return Lane(self._settings)
+        async with asyncio.timeout_at(until):  # It reads the system's authorities, which takes milliseconds.
+            # One that comes too late is held by nobody, and gives its number back.
+            return await asyncio.get_running_loop().run_in_executor(self._makers, Lane, self._settings)
 
     def give_back(self, lane: Lane, *, kept: bool) -> None:
         """The request on *lane* has ended; *kept*: its connection may serve another."""
@@ -142,6 +173,28 @@ class Lanes:
 
         Its connection is closed when this returns, or, while it is being opened, soon after.
         """
+        await asyncio.shield(self._leave(lane))
+
+    async def aclose(self) -> None:
+        """Close the idle lanes' connections, break off the others, keep none any more.
+
+        Cancelled, it does all that can be done without waiting.
+        """
+        self._closed = True
+        self._makers.shutdown(wait=False)
+        shut_down({lane.number for lane in self._idle})  # What still holds a lane would hold its connection.
+        self._idle.clear()
+        try:
+            for looked in [self._leave(lane) for lane in list(self._busy)]:
+                await asyncio.shield(looked)
+            if self._leaving:  # The loop may end before its next look.
+                await asyncio.sleep(_LOOK_S)
+        finally:
+            shut_down(self._leaving)
+            _wait_for_thread()
+
+    def _leave(self, lane: Lane) -> asyncio.Future[None]:
+        """Have the request on *lane* ended; done when it was looked for."""
         loop = asyncio.get_running_loop()
         self._busy.discard(lane)
         until = loop.time() + self._settings.connect_timeout_s + _SURE_S
@@ -149,18 +202,7 @@ class Lanes:
         if self._looked is None:  # One look serves all that are left in this turn of the loop.
             self._looked = loop.create_future()
             loop.call_soon(self._look, loop)
-        await asyncio.shield(self._looked)
-
-    async def aclose(self) -> None:
-        """Close the idle lanes' connections, break off the others, keep none any more."""
-        self._closed = True
-        shut_down({lane.number for lane in self._idle})  # What still holds a lane would hold its connection.
-        self._idle.clear()
-        await asyncio.gather(*(self.break_off(lane) for lane in list(self._busy)))
-        if self._leaving:  # The loop may end before its next look.
-            await asyncio.sleep(_LOOK_S)
-            shut_down(self._leaving)
-        _wait_for_thread()
+        return self._looked
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         looked, self._looked = self._looked, None
@@ -178,6 +220,13 @@ class Lanes:
             self._later = loop.call_later(_LOOK_S, self._look, loop)
         if looked is not None:
             looked.set_result(None)
+
+
+def _why_none(exc: Exception) -> str:
+    """Why no lane can be made. pyreqwest's own words may hold the proxy's password."""
+    if "No CA certificates" in str(exc):
+        return _NO_AUTHORITIES
+    return type(exc).__name__
 
 
 def _wait_for_thread() -> None:

@@ -22,6 +22,7 @@ from router.types import FailureClass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypeAlias
 
     from pyreqwest.request import StreamRequest
     from pyreqwest.response import Response
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from router.adapters.base import UpstreamRequest
     from router.transport.base import TransportSettings
     from router.transport.lanes import Lane
+
+    _Prepared: TypeAlias = tuple[Url, HeaderMap]
 
 _MANY = 256
 """Addresses kept prepared, and sets of headers; a plan has few, a wildcard may have many."""
@@ -49,11 +52,7 @@ _MALFORMED = re.compile("chunk|trailer")
 
 
 class PyreqwestTransport:
-    """Connections to one provider over pyreqwest.
-
-    Raises:
-        RuntimeError: pyreqwest was in use before this process was forked, and works here no more.
-    """
+    """Connections to one provider over pyreqwest."""
 
     def __init__(self, settings: TransportSettings) -> None:
         self._max_bytes = settings.max_reply_bytes
@@ -69,64 +68,55 @@ class PyreqwestTransport:
         the request then goes out once more, on a new one.
         """
         loop = asyncio.get_running_loop()
-        self._prepare(request)
-        lane = await self._lanes.take()
+        prepared = self._prepared(request)
+        lane = await self._lanes.take(until)
         stale_until = loop.time() + base.STALE_S if lane.kept else 0.0
         try:
-            return await self._send(lane, request, until, whole=whole)
+            return await self._send(lane, request, prepared, until, whole=whole)
         except TransportFailure as failure:
             # A ConnectError is what breaks before a response has begun.
             if not (isinstance(failure.__cause__, ConnectError) and loop.time() < stale_until):
                 raise
-        return await self._send(await self._lanes.fresh(), request, until, whole=whole)
+        return await self._send(await self._lanes.fresh(until), request, prepared, until, whole=whole)
 
     async def aclose(self) -> None:
         """Close every connection; see Transport."""
         await self._lanes.aclose()
 
-    def _prepare(self, request: UpstreamRequest) -> None:
-        """Have the address and the headers of *request* ready.
+    def _prepared(self, request: UpstreamRequest) -> _Prepared:
+        """The address and the headers of *request*.
 
         Raises:
             TransportFailure: they cannot be sent.
         """
-        if request.url not in self._urls:
+        url = self._urls.get(request.url)
+        if url is None:
             if len(self._urls) >= _MANY:
                 self._urls.clear()
             try:
-                self._urls[request.url] = Url(request.url)
+                url = self._urls[request.url] = Url(request.url)
             except ValueError as exc:
                 raise TransportFailure(FailureClass.CONNECTION, "the address cannot be read") from exc
-        if id(request.headers) not in self._headers:
+        held = self._headers.get(id(request.headers))
+        if held is None:
             if len(self._headers) >= _MANY:
                 self._headers.clear()
             try:
-                prepared = HeaderMap(wire_headers(request))
+                held = (request.headers, HeaderMap(wire_headers(request)))
             except ValueError as exc:
                 raise TransportFailure(FailureClass.PROTOCOL, "a header cannot be sent") from exc
-            self._headers[id(request.headers)] = (request.headers, prepared)
+            self._headers[id(request.headers)] = held
+        return url, held[1]
 
     async def _send(
-        self, lane: Lane, request: UpstreamRequest, until: float, *, whole: bool
+        self, lane: Lane, request: UpstreamRequest, prepared: _Prepared, until: float, *, whole: bool
     ) -> PyreqwestResponse:
         loop = asyncio.get_running_loop()
-        builder = (
-            lane.client.request(request.method, self._urls[request.url])
-            .headers(self._headers[id(request.headers)][1])
-            # Of a whole reply this much is read before it is handed over, decoded; of others, nothing.
-            .streamed_read_buffer_limit(min(self._max_bytes + 1, _AHEAD_BYTES) if whole else 0)
-        )
-        try:  # A copy: what is Python's could be let go of only in Python's own good time, by another thread.
-            builder = builder.body_text(request.body.decode())
-        except UnicodeDecodeError:
-            builder = builder.body_bytes(request.body)
-        if whole:  # Its limit covers the body as well, which a stream's must not.
-            left_s = min(max(until - loop.time(), 0.0), _LONGEST_S)
-            builder = builder.timeout(timedelta(seconds=left_s))
-        exchange = builder.build_streamed()
         alarm = Alarm(loop)
         try:
+            exchange = self._exchange(lane, request, prepared, until if whole else None)
             response = await alarm.wait(exchange.__aenter__(), None if whole else until)
+            opened = PyreqwestResponse(self._lanes, lane, (exchange, response), self._max_bytes, alarm)
         except RequestError as exc:
             alarm.stop()
             self._lanes.give_back(lane, kept=False)
@@ -134,15 +124,33 @@ class PyreqwestTransport:
         except TimeoutError:
             await self._lanes.break_off(lane)
             raise TransportFailure(FailureClass.TIMEOUT, "no response in time") from None
-        except asyncio.CancelledError:
+        except (Exception, asyncio.CancelledError):  # Whatever it is, no lane stays busy for ever.
             alarm.stop()
             await self._lanes.break_off(lane)
             raise
-        opened = PyreqwestResponse(self._lanes, lane, (exchange, response), self._max_bytes, alarm)
         if opened.headers.get("content-encoding", "identity").lower() != "identity":  # Else it was undone.
             await opened.aclose()
             raise TransportFailure(FailureClass.PROTOCOL, "the content-encoding is not known")
         return opened
+
+    def _exchange(
+        self, lane: Lane, request: UpstreamRequest, prepared: _Prepared, whole_until: float | None
+    ) -> StreamRequest:
+        """What sends *request*; *whole_until*: when the whole reply must have come, None for a stream."""
+        builder = (
+            lane.client.request(request.method, prepared[0])
+            .headers(prepared[1])
+            # Of a whole reply this much is read before it is handed over, decoded; of others, nothing.
+            .streamed_read_buffer_limit(0 if whole_until is None else min(self._max_bytes + 1, _AHEAD_BYTES))
+        )
+        try:  # A copy: what is Python's could be let go of only in Python's own good time, by another thread.
+            builder = builder.body_text(request.body.decode())
+        except UnicodeDecodeError:
+            builder = builder.body_bytes(request.body)
+        if whole_until is not None:  # Its limit covers the body as well, which a stream's must not.
+            left_s = min(max(whole_until - asyncio.get_running_loop().time(), 0.0), _LONGEST_S)
+            builder = builder.timeout(timedelta(seconds=left_s))
+        return builder.build_streamed()
 
 
 class PyreqwestResponse:
@@ -208,7 +216,11 @@ class PyreqwestResponse:
         if self._reading:  # By another task; until it is done the response cannot be closed properly.
             await self._lanes.break_off(lane)
         else:
-            await self._request.__aexit__(None, None, None)
+            try:
+                await self._request.__aexit__(None, None, None)
+            except (Exception, asyncio.CancelledError):  # As where it was sent.
+                await self._lanes.break_off(lane)
+                raise
             self._lanes.give_back(lane, kept=False)
 
     def _end(self) -> None:

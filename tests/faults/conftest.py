@@ -10,7 +10,7 @@ import pytest
 
 from router import engine
 from router.transport.base import TransportSettings
-from router.transport.choice import open_transport
+from router.transport.lanes import Lane
 from tests.faults.server import FaultServer, comes_true, descriptors, healthy, in_use
 from tests.faults.table import TABLE
 from tests.transport.kit import KINDS
@@ -40,7 +40,8 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 @pytest.fixture(scope="session", autouse=True)
 def _warm() -> None:
     """What pyreqwest opens once for a process is no leak of a test's."""
-    open_transport(TransportSettings(https=False, fast="pyreqwest" in KINDS))
+    if "pyreqwest" in KINDS:
+        Lane(TransportSettings(https=False))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from router.transport.lanes import Lane, Lanes, Numbers, shut_down
 from router.transport.pyreqwest import PyreqwestTransport
 from tests.faults.server import comes_true, descriptors
 from tests.library.upstream import HANG, OK, framed, raw
-from tests.transport.kit import CHUNKED, asked, post, soon, wait_until
+from tests.transport.kit import CHUNKED, asked, in_use, post, soon, wait_until
 
 if TYPE_CHECKING:
     from tests.library.upstream import Exchange, Upstream
@@ -44,11 +44,11 @@ def test_a_dropped_lane_gives_its_number_back() -> None:
 async def test_last_given_back_is_first_taken() -> None:
     """So that few connections stay warm; what is kept is bounded."""
     lanes = Lanes(PLAIN)
-    taken = [await lanes.take() for _ in range(module._KEEP + 5)]
+    taken = [await lanes.take(soon()) for _ in range(module._KEEP + 5)]
     for lane in taken:
         lanes.give_back(lane, kept=True)
     assert len(lanes._idle) == module._KEEP
-    assert await lanes.take() is taken[module._KEEP - 1]
+    assert await lanes.take(soon()) is taken[module._KEEP - 1]
     assert len({lane.number for lane in taken}) == len(taken)
 
 
@@ -108,6 +108,26 @@ async def leave_twenty(transport: PyreqwestTransport, url: str, draw: random.Ran
 async def asked_once(transport: PyreqwestTransport, up: Upstream, script: object) -> None:
     up.script(script)  # type: ignore[arg-type] # A script of the upstream's.
     assert (await asked(transport, post(up.url)))[0] == 200
+
+
+async def test_closing_cancelled(full_backlog: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelled at any turn, it waits for pyreqwest's thread, without which Python may abort as it ends."""
+    waits: list[None] = []
+    monkeypatch.setattr(module, "_wait_for_thread", lambda: waits.append(None))
+    for turns in range(1, 5):
+        waits.clear()
+        transport = PyreqwestTransport(PLAIN)
+        asking = asyncio.create_task(transport.send(post(f"http://127.0.0.1:{full_backlog}"), soon()))
+        await asyncio.sleep(0.01)
+        closing = asyncio.create_task(transport.aclose())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+        assert waits == [None], turns
+        assert in_use(transport) == (0, 0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
 
 
 async def test_read_by_another_task(up: Upstream) -> None:

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.library.upstream import HANG, framed, raw
-from tests.transport.kit import CHUNKED, WHOLE, in_use, post, soon, wait_until
+from router.transport.base import TransportSettings
+from tests.library.upstream import HANG, OK, Upstream, framed, raw
+from tests.transport.kit import CHUNKED, WHOLE, asked, in_use, post, soon, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
 
     from router.transport.base import Transport
-    from tests.library.upstream import Exchange, Upstream
+    from tests.faults.certificates import Certificate
+    from tests.library.upstream import Exchange
+    from tests.transport.kit import Made
 
 
 @WHOLE
@@ -101,10 +104,7 @@ async def _left(work: Coroutine[Any, Any, None], at: int) -> int:
     return steps.waits
 
 
-@WHOLE
-async def test_cancelled_at_every_await(up: Upstream, transport: Transport, whole: bool) -> None:
-    """Cancelled while it waits for the n-th time, for every n, nothing is in use; the next call works."""
-
+async def _cancelled_at_every_await(up: Upstream, transport: Transport, *, whole: bool) -> None:
     async def script(exchange: Exchange) -> None:
         for piece in (CHUNKED, framed(b"one"), framed(b"two"), b"0\r\n\r\n"):
             await exchange.send(piece)
@@ -125,6 +125,50 @@ async def test_cancelled_at_every_await(up: Upstream, transport: Transport, whol
         if waits < at:  # It never waited so often: all was tried.
             break
     assert body == [b"onetwo"]
+    assert at > 1
+
+
+@WHOLE
+async def test_cancelled_at_every_await(up: Upstream, transport: Transport, whole: bool) -> None:
+    """Cancelled while it waits for the n-th time, for every n, nothing is in use; the next call works."""
+    await _cancelled_at_every_await(up, transport, whole=whole)
+
+
+@WHOLE
+async def test_cancelled_at_every_await_of_tls(
+    make: Made, trusting: TransportSettings, certificate: Certificate, whole: bool
+) -> None:
+    """The same over TLS, whose connections take more waits to open; nothing stays open in the end."""
+    with Upstream(tls=certificate.context()) as up:
+        transport = make(trusting)
+        await _cancelled_at_every_await(up, transport, whole=whole)
+        await transport.aclose()
+        await asyncio.to_thread(wait_until, lambda: up.open == 0)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_closing_cancelled_at_every_await(
+    make: Made, trusting: TransportSettings, certificate: Certificate, tls: bool
+) -> None:
+    """Closing, cancelled while it waits for the n-th time, for every n: closed again, all are closed."""
+    with Upstream(tls=certificate.context() if tls else None) as up:
+        for at in range(1, 100):
+            transport = make(trusting if tls else TransportSettings(https=False))
+            up.seen.clear()
+            up.script(OK)
+            assert (await asked(transport, post(up.url)))[0] == 200
+            up.script(raw(CHUNKED + framed(b"x"), end="hang"), HANG)
+            response = await transport.send(post(up.url), soon())
+            waiting = asyncio.create_task(transport.send(post(up.url), soon(60)))
+            await asyncio.to_thread(wait_until, lambda: len(up.seen) == 3)
+            waits = await _left(transport.aclose(), at)
+            await transport.aclose()
+            await asyncio.to_thread(wait_until, lambda: up.open == 0)
+            waiting.cancel()
+            await asyncio.gather(waiting, response.aclose(), return_exceptions=True)
+            assert in_use(transport) == (0, 0), at
+            if waits < at:
+                break
     assert at > 1
 
 

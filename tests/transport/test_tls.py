@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from router.transport.base import TransportFailure, TransportSettings
+from router.transport.choice import open_transport
 from router.types import FailureClass
-from tests.faults.certificates import Certificate, issued
+from tests.faults.certificates import Certificate
 from tests.library.upstream import OK, SSE, Upstream, framed, http
 from tests.transport.kit import asked, fails, in_use, post, soon, wait_until
 
@@ -23,20 +24,6 @@ if TYPE_CHECKING:
     from tests.transport.kit import Made
 
 
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Certificate, Path]:
-    """A certificate for 127.0.0.1, and its authority's file."""
-    try:
-        return issued(tmp_path_factory.mktemp("tls"))
-    except FileNotFoundError:
-        pytest.skip("openssl is not installed")
-
-
-@pytest.fixture
-def certificate(certificates: tuple[Certificate, Path]) -> Certificate:
-    return certificates[0]
-
-
 @pytest.fixture
 def expired(certificate: Certificate) -> Certificate:
     """The same of the same authority, good until yesterday."""
@@ -45,18 +32,6 @@ def expired(certificate: Certificate) -> Certificate:
     command = ["openssl", *signed.split(), *authority.split()]
     subprocess.run(command, cwd=certificate.file.parent, check=True, capture_output=True)
     return Certificate(certificate.file.with_name("expired.pem"), certificate.key)
-
-
-@pytest.fixture
-def trusting(
-    kind: str, certificates: tuple[Certificate, Path], monkeypatch: pytest.MonkeyPatch
-) -> TransportSettings:
-    """Settings under which the authority is trusted; pyreqwest knows the system's only, so it becomes one."""
-    file = str(certificates[1])
-    if kind == "httpx":
-        return TransportSettings(https=True, ca_file=file)
-    monkeypatch.setenv("SSL_CERT_FILE", file)
-    return TransportSettings(https=True)
 
 
 async def test_tls_with_its_authority(
@@ -96,6 +71,25 @@ async def test_tls_of_an_expired_certificate(
         await transport.aclose()
 
 
+async def test_a_system_without_authorities(
+    certificate: Certificate, certificates: tuple[Certificate, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pyreqwest's finding none is a connection failure, and a warning says so; later ones work."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/dev/null")
+    monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
+    with Upstream(tls=certificate.context()) as up:
+        up.script(OK)
+        transport = open_transport(TransportSettings(https=True, fast=True))
+        with pytest.warns(RuntimeWarning, match="found no certificate authorities") as told:
+            failed, said = await fails(transport, up.url)
+        assert (failed, said) == (FailureClass.CONNECTION, str(told[0].message))
+        assert in_use(transport) == (0, 0)
+        assert up.seen == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificates[1]))
+        assert (await asked(transport, post(up.url)))[0] == 200
+        await transport.aclose()
+
+
 async def test_tls_name_mismatch(make: Made, trusting: TransportSettings, certificate: Certificate) -> None:
     """A certificate for another name is refused."""
     with Upstream(tls=certificate.context()) as up:
@@ -121,7 +115,7 @@ async def test_left_during_the_handshake(up: Upstream, make: Made, how: str) -> 
     """A deadline or a cancellation inside the TLS handshake closes the socket."""
     transport = make(TransportSettings(https=True))
     request = post(up.url.replace("http:", "https:"))
-    task = asyncio.create_task(transport.send(request, soon(0.1 if how == "deadline" else 5)))
+    task = asyncio.create_task(transport.send(request, soon(1 if how == "deadline" else 5)))
     await asyncio.to_thread(wait_until, lambda: up.open == 1)
     if how == "cancelled":
         await asyncio.sleep(0.02)
