@@ -19,7 +19,7 @@ from router.virtual import Reply, Script, Timeline
 
 if TYPE_CHECKING:
     from router.core.needs import Estimator
-    from router.core.state import Shared
+    from router.core.state import Chain, Shared
     from router.engine import Engine
     from router.request import Ask, Request
     from router.telemetry.decisions import GroupDecision
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _KEY_DIGITS = 12
 _NOTHING = Expectation(0, 0.0, 0.0)
+_ON_OTHERS = Expectation(1, None, None, "it waits, and others hold or wait for room that it may need")
 
 
 def decide(
@@ -51,9 +52,12 @@ def decide(
     """
     found = consider(engine, ask, estimator=estimator)
     request, route = found.request, found.request.route
-    shared = copied(engine)
+    chain = request.chain(now, ask.options.timeout)
+    shared = copied(engine, chain)
     groups = group_decisions(engine, found, shared, now, wire=wire)
-    story = None if found.refused is not None else _at_best(engine, request, shared, ask, now)
+    crowded = _crowded(shared)
+    story = None if found.refused is not None else _at_best(engine, request, shared, chain)
+    hangs = story is not None and crowded and _waits(story)
     timeout_s = ask.options.timeout
     longest_s = route.asked.timeout_s
     return Decision(
@@ -71,8 +75,8 @@ def decide(
             for which, indexes in route.lists.items()
         },
         refused=None if found.refused is None else str(found.refused),
-        first=None if story is None else _first(story),
-        expected=_NOTHING if story is None else _expected(story, groups),
+        first=None if story is None or hangs else _first(story),
+        expected=_NOTHING if story is None else _ON_OTHERS if hangs else _expected(story, groups),
         worst=_NOTHING if story is None else _worst(request, longest_s, timeout_s),
         chain=groups,
         cache=_cache(engine, request, ask),
@@ -140,11 +144,20 @@ def _matched(model: str, group: str) -> str:
     return "group" if model == group else "alias"
 
 
-def _at_best(engine: Engine, request: Request, shared: Shared, ask: Ask, now: float) -> Story:
-    """What comes of it when every upstream answers at once."""
-    timeline = Timeline(engine.plan, shared=shared, now=now)
-    replies = as_asked(request, engine, Script({}, Reply()))
-    return timeline.play(request.chain(now, ask.options.timeout), replies)
+def _at_best(engine: Engine, request: Request, shared: Shared, chain: Chain) -> Story:
+    """What comes of it when every upstream answers at once, and nobody else does anything meanwhile."""
+    timeline = Timeline(engine.plan, shared=shared, now=chain.started)
+    return timeline.play(chain, as_asked(request, engine, Script({}, Reply())))
+
+
+def _crowded(shared: Shared) -> bool:
+    """Whether somebody holds, or waits for, room under limits that a request may meet, in its part of all."""
+    return bool(shared.lines.lines) or any(usage.in_flight for usage in shared.rooms.usages.values())
+
+
+def _waits(story: Story) -> bool:
+    """Whether time passes before its first attempt, or before it ends without any."""
+    return (story.chain.attempts[0].started if story.sends else story.ended) != story.chain.started
 
 
 def _first(story: Story) -> str | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from router.core.part import part_of
 from router.request import ChatRequest
 from router.resume import delivery_of
 from router.virtual import Timeline
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from router.adapters.base import ChatWire
     from router.core.events import Send
-    from router.core.state import Shared
+    from router.core.state import Chain, Shared
     from router.engine import Engine
     from router.request import Request
     from router.virtual import Replies, Reply, Story
@@ -33,21 +33,22 @@ def rehearse(
     """The story of *request*, asked now of the engine as it stands; nothing changes for others.
 
     Args:
-        engine: its shared state is copied.
+        engine: what the request may touch of its shared state is copied.
         request: checked, with the targets that can carry it.
         replies: what plays the upstreams.
         now: on the clock of the engine's state.
         timeout_s: the caller's own, if any.
         draw: gives the core's *u*; None: always 0.5, the middle of every jitter.
     """
-    timeline = Timeline(engine.plan, shared=copied(engine), draw=draw, now=now)
-    return timeline.play(request.chain(now, timeout_s), as_asked(request, engine, replies))
+    chain = request.chain(now, timeout_s)
+    timeline = Timeline(engine.plan, shared=copied(engine, chain), draw=draw, now=now)
+    return timeline.play(chain, as_asked(request, engine, replies))
 
 
-def copied(engine: Engine) -> Shared:
-    """The engine's shared state as it stands, for oneself."""
+def copied(engine: Engine, chain: Chain) -> Shared:
+    """What *chain*, which has not begun, may touch of the engine's shared state as it stands, for oneself."""
     with engine.lock.lock:
-        return copy.deepcopy(engine.shared)
+        return part_of(engine.plan, engine.shared, chain)
 
 
 def as_asked(request: Request, engine: Engine, replies: Replies) -> Replies:

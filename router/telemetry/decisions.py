@@ -188,13 +188,17 @@ class GroupDecision:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a request comes to.
+    """What a request comes to, as though nobody else did anything meanwhile.
+
+    Where it waits while others hold or wait for room that it may need, so that it is for them to make way,
+    nothing is foretold: neither how long it waits nor for which target, nor whether in vain.
 
     Attributes:
         attempts: upstream calls.
         seconds: to the whole reply, or a stream's first content; None: unknown.
         cost: None: unknown.
-        why: what keeps the cost from being known; "" when it is.
+        why: what keeps the cost, or all of it, from being known, or why it would be refused; "" when
+            nothing does.
     """
 
     attempts: int
@@ -249,7 +253,8 @@ class Decision:
         max_attempts: for the whole request.
         lists: by failure list, the groups of the chain it leads to, in order.
         refused: why the request is not served at all; None: it is.
-        first: the target that its first attempt would go to now; None: none, or it waits first.
+        first: the target that its first attempt would go to, be it after a wait; None: none, or that hangs
+            on others who hold room (see ``Expectation``).
         expected: when the first attempt answers; its cost is of a reply as long as params allow, its
             time what was observed of its targets.
         worst: whatever the upstreams do.

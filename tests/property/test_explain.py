@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from router import errors
 from router.adapters.base import ChatCall
 from router.core.failure import Failure, FailureClass
+from router.decision import decide
 from router.request import Ask
 from router.streams import AsyncChatStream
 from router.tools.explain import Explanation, Weather, explained
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from router import Router
+    from router.telemetry.decisions import Decision
+    from router.types import AttemptRecord
 
 _MESSAGES = [{"role": "user", "content": "tell me"}]
 _TARGETS = ["a/x", "a/y", "b/x", "c/x"]
@@ -258,3 +261,89 @@ def _check(story: Story) -> None:
                 event(f"cache: {done.cache}")
                 assert (told.routing.target, told.routing.params) == (done.target, done.params)
                 assert told.routing.cache == done.cache
+
+
+_LIMITS = st.sampled_from(
+    [
+        {"concurrency": 1},
+        {"concurrency": 2},
+        {"rpm": 2},
+        {"concurrency": 1, "rpm": 3},
+        {"concurrency": "adaptive"},
+    ]
+)
+_LIMITED = st.builds(
+    lambda targets, limits, wait: {
+        "targets": targets,
+        "timeout": "100s",
+        "limits": {**limits, "max_wait": wait},
+    },
+    st.lists(st.sampled_from(_TARGETS), min_size=1, max_size=2, unique=True),
+    _LIMITS,
+    st.sampled_from(["0s", "3s", "80s"]),
+)
+
+
+@given(
+    groups=st.tuples(_LIMITED, _LIMITED),
+    shared=st.none() | _LIMITS,
+    others=st.lists(
+        st.tuples(st.sampled_from(["g", "h"]), st.sampled_from([0.0, 0.25, 2.0])), min_size=2, max_size=6
+    ),
+    takes_s=st.sampled_from([8.0, 1.0, 0.0]),
+    falls=st.booleans(),
+)
+def test_what_explain_says_while_others_hold_room_is_no_falsehood(
+    groups: tuple[dict[str, Any], dict[str, Any]],
+    shared: dict[str, Any] | None,
+    others: list[tuple[str, float]],
+    takes_s: float,
+    *,
+    falls: bool,
+) -> None:
+    """The first target is the one that is asked, a refusal comes; where it hangs on others, it does wait."""
+    provider = {"adapter": "openai", "base_url": "http://127.0.0.1:1/v1"}
+    limited = provider if shared is None else {**provider, "limits": shared}
+    config = {
+        "version": 1,
+        "providers": {"a": limited, "b": provider, "c": provider},
+        "models": {"g": {**groups[0], "fallbacks": ["h"] if falls else []}, "h": groups[1]},
+    }
+
+    async def ask(router: Router) -> None:
+        loop = asyncio.get_running_loop()
+        router.engine.draw = lambda: 0.5
+        running = []
+        for model, gap_s in others:
+            running.append(asyncio.ensure_future(router.acompletion(model, _MESSAGES)))
+            await asyncio.sleep(gap_s + 0.01)
+        began = loop.time()
+        told = decide(router.engine, Ask("g", _MESSAGES, {}), now=began)
+        try:
+            reply = await router.acompletion("g", _MESSAGES)
+        except errors.UpstreamError as error:
+            attempts, end = error.attempts, error.code
+        else:
+            attempts, end = reply.routing.attempts, "ok"
+        _holds(told, attempts[0] if attempts else None, end, loop.time() - began)
+        await asyncio.gather(*running, return_exceptions=True)
+
+    upstreams = Upstreams({}, Said(after_s=takes_s))
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner, open_router(config, upstreams) as router:
+        runner.run(ask(router))
+
+
+def _holds(told: Decision, first: AttemptRecord | None, end: str, seconds: float) -> None:
+    """Whether what was *told* is so."""
+    if told.expected.why.startswith("it waits"):
+        event("it hangs on others")
+        assert (told.first, told.expected.seconds) == (None, None)
+        assert seconds > 0 if first is None else first.wait_s > 0
+    elif told.first is None:
+        event("it is refused")
+        assert told.expected.why == f"it would be refused: {end}"
+        assert first is None
+    else:
+        event(f"it is asked, after a wait: {first is not None and first.wait_s > 0}")
+        assert first is not None
+        assert first.target == told.first
