@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from router.keeping import Prepared
     from router.telemetry.decision_log import DecisionLog
     from router.telemetry.log import Log
+    from router.trace import Trace
 
 
 class Account:
@@ -50,7 +51,10 @@ class Account:
         self.started = clock()
         self._log: Log | None = engine.log
         self._decisions: DecisionLog | None = engine.decisions
-        self.trace = None if engine.decisions is None else trace_of(engine, prepared)
+        self.trace: Trace | None = None
+        if engine.decisions is not None:
+            with contextlib.suppress(Exception):  # As in ``close``; then the request has no line.
+                self.trace = trace_of(engine, prepared)
         self._caller = prepared.ask.options.caller
         self._stream = request.stream
         self._closed = False

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from router.account import new_request_id
 from router.considered import consider
-from router.errors import InvalidRequest, RequestError
-from router.keeping import Prepared, prepare
+from router.errors import InvalidRequest
+from router.keeping import Prepared, made_ready
+from router.request import parsed_request
 from router.shape import ask_of, shape_of, without_texts
 from router.telemetry.events import Routing
 from router.trace import End, trace_of
@@ -30,32 +31,31 @@ def arrived(
         RequestError: the request cannot be routed.
     """
     named = request_id or new_request_id()
+    request = parsed_request(engine.routes, ask)
     try:
-        return prepare(engine, ask, estimator), named
+        return made_ready(engine, ask, request, estimator), named
     except InvalidRequest as refused:
         if engine.decisions is not None:
-            with contextlib.suppress(RequestError):
-                _log(engine, ask, estimator, Routing(named, "", engine.plan.digest), refused)
+            with contextlib.suppress(Exception):  # Whatever becomes of the line, the refusal is the answer.
+                _log(engine, Prepared(ask, request, estimator), named, refused)
         raise
 
 
-def _log(engine: Engine, ask: Ask, estimator: Estimator, routing: Routing, refused: InvalidRequest) -> None:
+def _log(engine: Engine, prepared: Prepared, request_id: str, refused: InvalidRequest) -> None:
     """Write down that the policy has nobody for the request: another policy might.
 
-    What is wrong under any policy has no line, nor has what its shape alone does not tell.
-
-    Raises:
-        RequestError: it is wrong under any policy.
+    What its shape alone does not tell has no line.
     """
-    request = consider(engine, ask, estimator=estimator).request
+    ask, request, estimator = prepared.ask, prepared.request, prepared.estimator
     shape = shape_of(ask, request, request.tokens(estimator))
     if engine.decisions is not None and _is_refused(engine, shape, refused):
-        routing.group = request.route.asked.name
-        trace, now = trace_of(engine, Prepared(ask, request, estimator)), time.monotonic()
+        routing = Routing(request_id, request.route.asked.name, engine.plan.digest)
+        trace, now = trace_of(engine, prepared), time.monotonic()
         if engine.decisions.decisions:
             from router.decision import decide  # noqa: PLC0415 - for who wants to know
 
-            trace.decision = without_texts(decide(engine, ask, now=now, estimator=estimator), request.params)
+            decision = decide(engine, ask, now=now, estimator=estimator, tokens=request.counted)
+            trace.decision = without_texts(decision, request.params)
         engine.decisions.put(trace.line(routing, End(refused.code, {}, 0.0), now))
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from router.core.needs import Estimator
     from router.eligible import Problem
     from router.engine import Engine
-    from router.request import Ask, Request
+    from router.request import Ask, Request, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,22 @@ class Considered:
     refused: InvalidRequest | None
 
 
-def consider(engine: Engine, ask: Ask, *, estimator: Estimator = estimated_tokens) -> Considered:
+def consider(
+    engine: Engine, ask: Ask, *, estimator: Estimator = estimated_tokens, tokens: Tokens | None = None
+) -> Considered:
     """Check *ask* and find out which targets can carry it, and what keeps the others from it.
+
+    Args:
+        engine: as it stands; nothing of it changes.
+        ask: what a caller asks.
+        estimator: how many tokens messages are.
+        tokens: about how many *ask* is, where that was counted; None: it was not.
 
     Raises:
         RequestError: it is malformed, or names no group: there is no chain to speak of.
     """
     request = parsed_request(engine.routes, ask)
+    request.counted = tokens
     tags, metered = frozenset(ask.options.tags), engine.plan.metered
     request.able, problems = judged(request, tags, engine.adapters, estimator, metered=metered)
     refused = None

@@ -18,14 +18,16 @@ from router.telemetry.events import Routing
 from router.virtual import Reply, Script, Timeline
 
 if TYPE_CHECKING:
+    from router.considered import Considered
     from router.core.needs import Estimator
     from router.core.state import Chain, Shared
     from router.engine import Engine
-    from router.request import Ask, Request
+    from router.request import Ask, Request, Tokens
     from router.telemetry.decisions import GroupDecision
     from router.virtual import Story
 
 _KEY_DIGITS = 12
+_REFUSED = "the request is refused"
 _NOTHING = Expectation(0, 0.0, 0.0)
 _ON_OTHERS = Expectation(1, None, None, "it waits, and others hold or wait for room that it may need")
 
@@ -37,6 +39,7 @@ def decide(
     now: float,
     estimator: Estimator = estimated_tokens,
     wire: bool = False,
+    tokens: Tokens | None = None,
 ) -> Decision:
     """What is decided for *ask*, asked now.
 
@@ -46,11 +49,12 @@ def decide(
         now: on the clock of the engine's state.
         estimator: how many tokens messages are.
         wire: whether to add what each target would be sent.
+        tokens: about how many *ask* is, where that was counted; None: it was not.
 
     Raises:
         RequestError: it is malformed, or names no group.
     """
-    found = consider(engine, ask, estimator=estimator)
+    found = consider(engine, ask, estimator=estimator, tokens=tokens)
     request, route = found.request, found.request.route
     chain = request.chain(now, ask.options.timeout)
     shared = copied(engine, chain)
@@ -79,7 +83,7 @@ def decide(
         expected=_NOTHING if story is None else _ON_OTHERS if hangs else _expected(story, groups),
         worst=_NOTHING if story is None else _worst(request, longest_s, timeout_s),
         chain=groups,
-        cache=_cache(engine, request, ask),
+        cache=_cache(engine, found, ask),
     )
 
 
@@ -111,11 +115,12 @@ def foreseen(
     )
 
 
-def _cache(engine: Engine, request: Request, ask: Ask) -> CacheDecision | None:
+def _cache(engine: Engine, found: Considered, ask: Ask) -> CacheDecision | None:
+    request = found.request
     caching = request.route.asked.cache
     if caching is None:
         return None
-    use = use_of(engine, request, ask.options)
+    use = _REFUSED if found.refused is not None else use_of(engine, request, ask.options)
     if not isinstance(use, Use):
         now, why = "bypass", use
     elif not use.reads:

@@ -78,7 +78,15 @@ def prepare(engine: Engine, ask: Ask, estimator: Estimator) -> Prepared:
     Raises:
         UnknownModel, InvalidRequest: as ``checked_request``.
     """
-    request = parsed_request(engine.routes, ask)
+    return made_ready(engine, ask, parsed_request(engine.routes, ask), estimator)
+
+
+def made_ready(engine: Engine, ask: Ask, request: Request, estimator: Estimator) -> Prepared:
+    """As ``prepare``, of a *request* that *ask* was found to be.
+
+    Raises:
+        InvalidRequest: nobody can carry it.
+    """
     caching = request.route.asked.cache
     if caching is not None:
         _own(request)

@@ -95,6 +95,7 @@ class Request(ABC):
         stream: whether a stream was asked for.
         keys: for each group the digest that its affinity goes by; empty: no group has affinity.
         able: which targets can carry it.
+        counted: about how many tokens it is; None: nobody has counted them yet.
     """
 
     subject: ClassVar[str]
@@ -105,6 +106,7 @@ class Request(ABC):
     stream: bool = False
     keys: tuple[bytes, ...] = field(default=(), repr=False)
     able: Eligible = _UNJUDGED
+    counted: Tokens | None = None
     _merged: dict[tuple[int, int], Merged] = field(default_factory=dict)
 
     # --- what differs from task to task
@@ -131,8 +133,8 @@ class Request(ABC):
         """What the merged *params* need of a target, each with the param that needs it."""
 
     @abstractmethod
-    def tokens(self, estimator: Estimator) -> Tokens:
-        """About how many tokens a model reads."""
+    def count(self, estimator: Estimator) -> Tokens:
+        """Count about how many tokens a model reads; *estimator* is asked at most twice."""
 
     @abstractmethod
     def reply_tokens(self, params: Mapping[str, Any]) -> int:
@@ -143,6 +145,12 @@ class Request(ABC):
         """Why *target* may not serve beside the others of the chain; None when it may."""
 
     # --- what does not
+
+    def tokens(self, estimator: Estimator) -> Tokens:
+        """About how many tokens a model reads, counted once."""
+        if self.counted is None:
+            self.counted = self.count(estimator)
+        return self.counted
 
     def chain(self, now: float, timeout_s: float | None = None) -> Chain:
         """What the core decides on: this request, begun *now*, with *timeout_s* if that is shorter."""
@@ -227,7 +235,7 @@ class ChatRequest(Request):
         """Tools, formats and their like."""
         return param_needs(params)
 
-    def tokens(self, estimator: Estimator) -> Tokens:
+    def count(self, estimator: Estimator) -> Tokens:
         """The estimate for the messages, which one window holds."""
         return Tokens(*[estimator(self.messages)] * 2)
 
@@ -274,7 +282,7 @@ class EmbeddingRequest(Request):
         """Nothing: what a group sets for its chats does not go up."""
         return {}
 
-    def tokens(self, estimator: Estimator) -> Tokens:
+    def count(self, estimator: Estimator) -> Tokens:
         """Each input has a window to itself; limits count them all."""
         inputs = inputs_of(self.input)
         counts = [len(item) for item in inputs if not isinstance(item, str)]

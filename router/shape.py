@@ -150,14 +150,16 @@ def _part(part: Any) -> str:
 
 
 def without_texts(decision: Decision, given: Iterable[str]) -> Decision:
-    """*decision* as a log may have it: of the values of params what ``shape_of`` leaves of them.
+    """*decision* as a log may have it: of the values of params what ``shape_of`` leaves of them, and no key.
 
+    A cache's key would tell which requests were equal, and whether a guess at one is right.
     Where a param that the caller *given* is no plain name, whatever might hold that name is left out.
     """
     plain = all(map(_is_plain, given))
     cache = decision.cache
-    if cache is not None and not plain:
-        cache = replace(cache, inputs=tuple(name for name in cache.inputs if _is_plain(_param_of(name))))
+    if cache is not None:
+        inputs = tuple(name for name in cache.inputs if plain or _is_plain(_param_of(name)))
+        cache = replace(cache, key=None, inputs=inputs)
     return replace(
         decision,
         refused=decision.refused if plain or decision.refused is None else _UNSAID,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from router.keeping import Prepared
     from router.loops import Connections, Pools
     from router.runs import Running
+    from router.telemetry.decisions import Decision
     from router.telemetry.events import Routing
 
 
@@ -80,10 +82,17 @@ def _decide(engine: Engine, prepared: Prepared, account: Account) -> None:
     trace = account.trace if engine.decisions is not None and engine.decisions.decisions else None
     if trace is None and not told:
         return
+    if told:
+        account.routing.decision = _decision(engine, prepared, account)
+    if trace is not None:
+        # As Account.close has it: what is for the log alone must not cost the caller an answer.
+        with contextlib.suppress(Exception):
+            decision = account.routing.decision or _decision(engine, prepared, account)
+            trace.decision = without_texts(decision, prepared.request.params)
+
+
+def _decision(engine: Engine, prepared: Prepared, account: Account) -> Decision:
     from router.decision import decide  # noqa: PLC0415 - for who wants to know
 
-    decision = decide(engine, prepared.ask, now=account.clock(), estimator=prepared.estimator)
-    if told:
-        account.routing.decision = decision
-    if trace is not None:
-        trace.decision = without_texts(decision, prepared.request.params)
+    now, tokens = account.clock(), prepared.request.counted
+    return decide(engine, prepared.ask, now=now, estimator=prepared.estimator, tokens=tokens)

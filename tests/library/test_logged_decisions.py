@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from router import Router, RouterOptions
-from router.errors import RequestError
+from router.errors import RequestError, RouterError
 from router.telemetry import decision_log
 from router.tools.decision_log import read_logs
 from tests.property.memory import Said, Upstreams, VirtualLoop, open_router
@@ -68,6 +69,10 @@ def test_the_log_has_the_record_that_explain_answers_and_a_reply_carries(tmp_pat
         for model in ("kept", "kept", "g", "g"):
             runner.run(ask(router, model))
     logged = _decisions(path)
+    for one in said:
+        if one["cache"] is not None:
+            assert len(one["cache"]["key"]) == 12
+            one["cache"]["key"] = None  # The log leaves it out.
     assert logged == said
     assert [one["first"] for one in logged] == ["a/z", "a/z", "a/x", "a/y"]
     assert [one["cache"] and one["cache"]["now"] for one in logged] == ["miss", "hit", None, None]
@@ -173,3 +178,130 @@ def test_a_line_that_would_be_too_long_is_written_without(
     assert [decision is None for decision in _decisions(path)] == [False, True]
     monkeypatch.undo()
     assert [line.request.asked.model for line in read_logs([str(path)]).lines] == ["g", "g"]
+
+
+def _counting(counts: list[int]) -> Any:
+    def estimator(messages: Any) -> int:
+        counts.append(len(messages))
+        return 5
+
+    return estimator
+
+
+@pytest.mark.parametrize("tags", [(), ("eu",)])
+@pytest.mark.parametrize("explain", [False, True])
+@pytest.mark.parametrize("inputs", [0, 3])
+def test_tokens_are_counted_once_a_request(
+    tmp_path: Path, tags: tuple[str, ...], inputs: int, *, explain: bool
+) -> None:
+    """However many want to know, also of one refused: the estimator is asked at most twice."""
+    counts: list[int] = []
+    models = {"g": {"targets": [{"model": "a/x", "context_window": 100}], "limits": {"tpm": 1000}}}
+    with (
+        asyncio.Runner(loop_factory=VirtualLoop) as runner,
+        open_router({**_logging(tmp_path / "log"), "models": models}, Upstreams({})) as router,
+    ):
+        router._estimator = _counting(counts)
+        options = RouterOptions(explain=explain, tags=tags)
+        with contextlib.suppress(RouterError):
+            if inputs:
+                runner.run(router.aembedding("g", ["x"] * inputs, router=options))
+            else:
+                runner.run(router.acompletion("g", _MESSAGES, router=options))
+    assert len(_decisions(tmp_path / "log")) == 1
+    assert 1 <= len(counts) <= 2
+
+
+def test_a_key_is_not_logged(tmp_path: Path) -> None:
+    """By it equal requests could be told, and a guess at one be tried."""
+    path = tmp_path / "log.jsonl"
+    with (
+        asyncio.Runner(loop_factory=VirtualLoop) as runner,
+        open_router(_logging(path), Upstreams({})) as router,
+    ):
+        reply = runner.run(router.acompletion("kept", _MESSAGES, router=RouterOptions(explain=True)))
+    assert reply.routing.decision is not None
+    assert reply.routing.decision.cache is not None
+    assert reply.routing.decision.cache.key is not None
+    (logged,) = _decisions(path)
+    assert logged["cache"]["key"] is None
+    assert logged["cache"]["inputs"] == ["caller", "group", "messages"]
+
+
+def _failing(*_args: Any, **_more: Any) -> Any:
+    raise RuntimeError("a bug, or a host's estimator")
+
+
+@pytest.mark.parametrize(
+    "name", ["router.decision.decide", "router.account.trace_of", "router.starting.without_texts"]
+)
+def test_a_record_that_fails_costs_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It is for the log: the caller gets his answer, from an upstream or from what is kept."""
+    path = tmp_path / "log.jsonl"
+    with (
+        asyncio.Runner(loop_factory=VirtualLoop) as runner,
+        open_router(_logging(path), Upstreams({})) as router,
+    ):
+        monkeypatch.setattr(name, _failing)
+        for _ in range(2):
+            assert runner.run(router.acompletion("kept", _MESSAGES)).routing.target == "a/z"
+
+
+@pytest.mark.parametrize(
+    "name", ["router.decision.decide", "router.arrival.trace_of", "router.arrival.shape_of"]
+)
+def test_a_record_that_fails_hides_no_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A request that nobody can carry is told so."""
+    with (
+        asyncio.Runner(loop_factory=VirtualLoop) as runner,
+        open_router(_logging(tmp_path / "log"), Upstreams({})) as router,
+    ):
+        monkeypatch.setattr(name, _failing)
+        with pytest.raises(RequestError, match="eu"):
+            runner.run(router.acompletion("g", _MESSAGES, router=RouterOptions(tags=("eu",))))
+
+
+def test_what_a_caller_asked_for_fails_aloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ``explain`` the record is his: nothing is missing from his answer in silence."""
+    with (
+        asyncio.Runner(loop_factory=VirtualLoop) as runner,
+        open_router(_logging(tmp_path / "log"), Upstreams({})) as router,
+    ):
+        monkeypatch.setattr("router.decision.decide", _failing)
+        with pytest.raises(RuntimeError, match="a bug"):
+            runner.run(router.acompletion("g", _MESSAGES, router=RouterOptions(explain=True)))
+
+
+def test_a_refused_request_has_nothing_kept(tmp_path: Path) -> None:
+    """Its record claims no key, and that nothing is read or kept."""
+    with open_router(_logging(tmp_path / "log"), Upstreams({})) as router:
+        seen = router.explain("kept", _MESSAGES, router=RouterOptions(tags=("eu",)))
+    assert seen.decision is not None
+    cache = seen.decision.cache
+    assert cache is not None
+    assert (cache.now, cache.reads, cache.keeps, cache.key, cache.inputs) == (
+        "bypass",
+        False,
+        False,
+        None,
+        (),
+    )
+    assert (cache.why, seen.cache) == ("the request is refused", "bypass")
+
+
+def test_a_record_of_another_release_is_no_reason_not_to_read_a_line(tmp_path: Path) -> None:
+    """A replay makes nothing of it, whatever it holds."""
+    path = tmp_path / "log.jsonl"
+    with (
+        asyncio.Runner(loop_factory=VirtualLoop) as runner,
+        open_router(_logging(path), Upstreams({})) as router,
+    ):
+        runner.run(router.acompletion("g", _MESSAGES))
+    line = json.loads(path.read_text())
+    path.write_text(json.dumps({**line, "decision": {"of": ["another", 1]}}) + "\n")
+    (read,) = read_logs([str(path)]).lines
+    assert (read.request.asked.model, read.request.decision) == ("g", None)
