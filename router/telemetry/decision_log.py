@@ -29,6 +29,11 @@ MAX_LINE_BYTES = 256 * 1024
 """A longer line is written without its decision; if that is not enough, it is dropped."""
 MAX_WAITING = 4_096
 """Lines that may wait to be written; further ones are dropped."""
+MAX_PARTS = 100_000
+"""Targets and params that may wait to be written, in all decisions; further lines go without theirs.
+
+One takes a few hundred bytes, so that all take tens of megabytes.
+"""
 _BATCH = 256
 _WARN_S = 60.0
 _CLOSE_S = 2.0
@@ -76,6 +81,7 @@ class DecisionLog:
         self._pid = os.getpid()
         self._count = itertools.count(1)
         self._waiting: deque[LoggedRequest] = deque()
+        self._parts = 0
         self._wake = threading.Event()
         self._closing = False
         self._counting = threading.Lock()
@@ -95,6 +101,11 @@ class DecisionLog:
         if self._closing or len(self._waiting) >= MAX_WAITING:
             self._drop("it is closed" if self._closing else "the disk is too slow")
             return
+        parts = _parts(line)
+        with self._counting:
+            if self._parts + parts > MAX_PARTS:
+                line.decision, parts = None, 0
+            self._parts += parts
         self._waiting.append(line)
         self._wake.set()
 
@@ -119,7 +130,10 @@ class DecisionLog:
             self._wake.clear()
             closing = self._closing
             while self._waiting:
-                self._write([self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))])
+                lines = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+                with self._counting:
+                    self._parts -= sum(map(_parts, lines))
+                self._write(lines)
             self._tell()
             if closing:
                 self._file.close()
@@ -157,6 +171,14 @@ class DecisionLog:
             self._told, self._warned_at = self.dropped, now
             with contextlib.suppress(Exception):  # A log pipeline of the host's must not end this thread.
                 self._warn(news, self._why)
+
+
+def _parts(line: LoggedRequest) -> int:
+    """How much a line's decision holds: targets, and what is said of their params."""
+    if line.decision is None:
+        return 0
+    targets = [target for group in line.decision.chain for target in group.targets]
+    return sum(1 + len(target.params) + len(target.ledger) for target in targets)
 
 
 class _File:

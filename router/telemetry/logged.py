@@ -141,8 +141,9 @@ class LoggedRequest:
         before: what it found.
         draws: the random number of each step that was taken for it, in order.
         attempts: every attempt, in order.
-        decision: what was decided before anything was sent, as in ``Routing``, without texts among params;
-            None: the config does not ask for it, or the line would be too long.
+        decision: what was decided before anything was sent, as in ``Routing``, without texts among params and
+            without a cache's key; None: the config does not ask for it, the line would be too long, or too
+            much waited to be written.
     """
 
     process: str

@@ -18,7 +18,7 @@ from router.core.part import part_of
 from router.core.table import Retries
 from router.virtual import Reply, Script, Timeline, failing
 from tests.core.crowd import BAD, OK, Caller, Crowd, broken
-from tests.core.crowd import Reply as Told
+from tests.core.world import Reply as Told
 from tests.core.world import group, target
 
 if TYPE_CHECKING:

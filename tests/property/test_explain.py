@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from router import Router
     from router.telemetry.decisions import Decision
-    from router.types import AttemptRecord
+    from router.telemetry.events import AttemptRecord
 
 _MESSAGES = [{"role": "user", "content": "tell me"}]
 _TARGETS = ["a/x", "a/y", "b/x", "c/x"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from router import Router
 from router.telemetry import decision_log
 from router.telemetry.decision_log import DecisionLog
 from router.telemetry.logged import LoggedAsk, LoggedRequest
@@ -18,6 +19,8 @@ from router.telemetry.logged import LoggedAsk, LoggedRequest
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from router.telemetry.decisions import Decision
 
 
 def _line(log: DecisionLog, model: str = "m") -> LoggedRequest:
@@ -132,6 +135,47 @@ def test_a_slow_disk_delays_nobody(
     assert [line["seq"] for line in lines] == list(range(1, 12))
     assert [line["lost"] for line in lines] == [0, 15] + [0] * 9
     assert warnings == [(15, "the disk is too slow")]
+
+
+def _decision(targets: int) -> Decision:
+    """What explain says of a request whose group has so many targets."""
+    config = {
+        "version": 1,
+        "providers": {"a": {"adapter": "openai", "base_url": "http://127.0.0.1:1/v1"}},
+        "models": {"m": {"targets": [f"a/m{n}" for n in range(targets)]}},
+    }
+    with Router.from_yaml(json.dumps(config)) as one:
+        found = one.explain("m", [{"role": "user", "content": "hi"}]).decision
+    assert found is not None
+    return found
+
+
+def test_records_that_wait_are_bounded_by_their_size(
+    log: DecisionLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With too much of them waiting, a line goes without; once they are written there is room again."""
+    monkeypatch.setattr(decision_log, "MAX_PARTS", 8)
+    go = threading.Event()
+    write = log._write
+    monkeypatch.setattr(log, "_write", lambda lines: go.wait(10) and write(lines))
+    log.put(_line(log))
+    while log._waiting:
+        time.sleep(0.001)  # The thread has taken it, and stands still.
+    small, large = _decision(3), _decision(9)
+    for record in (small, large, small, small, None):
+        line = _line(log)
+        line.decision = record
+        log.put(line)
+    go.set()
+    while log._waiting:
+        time.sleep(0.001)
+    line = _line(log)
+    line.decision = small
+    log.put(line)
+    log.close()
+    recorded = [line["decision"] is not None for line in _read(path)]
+    assert recorded == [False, True, False, True, False, False, True]
+    assert log.dropped == 0
 
 
 @pytest.mark.parametrize("short", [False, True])
