@@ -212,7 +212,7 @@ BROKEN = "outcomes: {a/x: 503, b/spare: 503}"
         "request: {model: cold, seed: 1}, kept: stale, outcomes: {a/x: 503}, expect: {cache: stale}",
         "request: {model: cold, seed: 1}, kept: stale, outcomes: {a/x: timeout}, expect: {error: timeout}",
         "request: {model: lone}, kept: fresh, expect: {cache: none, attempts: 1}",
-        "request: {model: kept}, kept: fresh, tags: [mars], expect: {error: invalid_request, cache: miss}",
+        "request: {model: kept}, kept: fresh, tags: [mars], expect: {error: invalid_request, cache: bypass}",
     ],
 )
 def test_what_is_kept_comes_before_the_chain(test: str) -> None:
