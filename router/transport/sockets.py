@@ -103,18 +103,17 @@ def shut_down(descriptor: int, number: int) -> bool:
         own = os.dup(descriptor)
     except OSError:  # Closed meanwhile.
         return False
-    if os.get_blocking(own):  # None of ours; making a socket object of it might change that.
+    # One that blocks is none of ours; making a socket object of it might change that.
+    if _option(own) != number or os.get_blocking(own):
         os.close(own)
         return False
     with socket.socket(fileno=own) as found:
+        was = state(own, number)
         try:
-            if found.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) - USUAL_MS != number:
-                return False
-            was = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
             found.shutdown(socket.SHUT_RDWR)
-        except OSError:  # Not TCP, or broken meanwhile.
+        except OSError:  # Broken meanwhile.
             return False
-        return was in _OPEN
+    return was in _OPEN
 
 
 def _walk() -> list[tuple[int, int]]:

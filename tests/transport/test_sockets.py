@@ -110,6 +110,18 @@ def test_state() -> None:
         assert not shut_down(at, 70_001)
 
 
+def test_what_is_no_socket_is_left_alone() -> None:
+    """Neither a pipe nor what is closed is shut down, whatever a lane remembers of it; nothing leaks."""
+    before = next_descriptor()
+    reading, writing = os.pipe2(os.O_NONBLOCK)
+    assert not shut_down(writing, 70_001)
+    assert os.write(writing, b"x") == 1
+    os.close(reading)
+    os.close(writing)
+    assert not shut_down(writing, 70_001)
+    assert next_descriptor() == before
+
+
 def test_next_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is opened next has it; where nothing can be opened, any will do."""
     expected = next_descriptor()
