@@ -37,6 +37,9 @@ _DESCRIPTORS = "/proc/self/fd"
 # Python's own takes a socket object: five calls of the system, and the descriptor must be duplicated. This
 # one reads, so that it harms no descriptor, whatever that is; and it holds the interpreter, as it is short.
 _getsockopt = ctypes.PyDLL(None).getsockopt
+_TCP, _TIMEOUT, _INFO = socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, socket.TCP_INFO
+# The system writes there how many bytes it gave, which are always as many: threads may share them.
+_ONE, _FOUR = ctypes.byref(ctypes.c_uint(1)), ctypes.byref(ctypes.c_uint(4))
 
 
 class Places:
@@ -78,13 +81,7 @@ def state(descriptor: int, number: int) -> int:
     if _option(descriptor) != number:
         return 0
     value = ctypes.c_ubyte()
-    failed = _getsockopt(
-        descriptor,
-        socket.IPPROTO_TCP,
-        socket.TCP_INFO,
-        ctypes.byref(value),
-        ctypes.byref(ctypes.c_uint(1)),
-    )
+    failed = _getsockopt(descriptor, _TCP, _INFO, ctypes.byref(value), _ONE)
     return 0 if failed else value.value
 
 
@@ -125,11 +122,5 @@ def _walk() -> list[tuple[int, int]]:
 def _option(descriptor: int) -> int:
     """The number of the socket *descriptor*; below 1: it has none, or is no TCP socket."""
     value = ctypes.c_int()
-    failed = _getsockopt(
-        descriptor,
-        socket.IPPROTO_TCP,
-        socket.TCP_USER_TIMEOUT,
-        ctypes.byref(value),
-        ctypes.byref(ctypes.c_uint(4)),
-    )
+    failed = _getsockopt(descriptor, _TCP, _TIMEOUT, ctypes.byref(value), _FOUR)
     return 0 if failed else value.value - USUAL_MS
