@@ -4,8 +4,8 @@ pyreqwest goes on with a request whose caller was cancelled before the response'
 offers nothing to stop it: the upstream would work for nobody, and be paid for it. What it does let us
 choose is a socket option. Every lane has a number, which its sockets carry as their TCP_USER_TIMEOUT, a
 few milliseconds beside the usual 30 s; and a lane carries one request at a time. So the sockets with its
-number are that request's, and shutting them down ends it as if the upstream had closed. It takes Linux,
-whose ``/proc`` lists a process's descriptors.
+number are that request's, and shutting them down ends it as if the upstream had closed (see sockets.py).
+It takes Linux, whose ``/proc`` lists a process's descriptors.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import os
-import socket
 import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -25,12 +24,11 @@ from pyreqwest.client import Client, ClientBuilder, SyncClientBuilder
 from pyreqwest.exceptions import BuilderError, RequestError
 from pyreqwest.proxy import ProxyBuilder
 
+from router.transport import sockets
 from router.transport.base import TransportFailure
 from router.types import FailureClass
 
 if TYPE_CHECKING:
-    from collections.abc import Container
-
     from router.transport.base import TransportSettings
 
 _KEEP = 100
@@ -51,16 +49,12 @@ _NO_AUTHORITIES = (
 
 _IDLE = timedelta(seconds=30)
 
-_USUAL_MS = 30_000
-_DESCRIPTORS = "/proc/self/fd"
 _LOOK_S = 0.05
-"""How often, in seconds, a request that was left is looked for."""
+_LONGEST_LOOK_S = 0.4
+"""After how many seconds a request that was left is looked for again: each time twice as many, up to this."""
 
 _SURE_S = 1.0
 """How long, in seconds, after its connection was shut down: one that was not written to is replaced."""
-
-_OPEN = frozenset({1, 8})
-"""ESTABLISHED and CLOSE_WAIT: the states, with which struct tcp_info begins, of an open connection."""
 
 _HTTP2_STREAM = 1024 * 1024
 _HTTP2_CONNECTION = 2 * 1024 * 1024
@@ -87,26 +81,63 @@ class Numbers:
 
 
 _NUMBERS = Numbers()
-"""One for the process, because the sockets of all lanes lie in one table of descriptors."""
+_PLACES = sockets.Places()
+"""One of each for the process, because the sockets of all lanes lie in one table of descriptors."""
 
 
 class Lane:
     """A client with a number, held until the lane is dropped.
 
     Attributes:
-        kept: whether its connection may be one that an earlier request opened.
+        kept: whether it has a connection that an earlier request opened, and nobody is known to have closed.
     """
 
-    __slots__ = ("_numbers", "client", "kept", "number")
+    __slots__ = ("_descriptor", "_numbers", "client", "kept", "number")
 
     def __init__(self, settings: TransportSettings) -> None:
         self._numbers = _NUMBERS  # Held here: when the interpreter ends, modules are emptied before lanes.
         self.number = self._numbers.take()
         self.client = _client(settings, self.number)
         self.kept = False
+        self._descriptor = sockets.next_descriptor()  # Of its connection: here or from here on.
 
     def __del__(self) -> None:
         self._numbers.give_back(self.number)
+
+    def state(self) -> int:
+        """The TCP state of the connection it has kept; 0: none is left, and the next request opens one."""
+        if self.kept and (state := sockets.state(self._descriptor, self.number)):
+            return state
+        self.kept = False
+        self._descriptor = sockets.next_descriptor()
+        return 0
+
+    def find(self) -> bool:
+        """Whether its connection is open, and it is known where."""
+        found = _PLACES.find(self.number, self._descriptor)
+        if found is not None:
+            self._descriptor = found
+        return found is not None
+
+    def shut_down(self) -> bool:
+        """Shut its connection down; whether there was one."""
+        return self.find() and sockets.shut_down(self._descriptor, self.number)
+
+
+@dataclass(slots=True)
+class _Left:
+    """A lane whose request is broken off.
+
+    Attributes:
+        until: when it can open a connection no more, on the loop's clock.
+        at: when it is looked for next.
+        pause_s: how long after that it is looked for again.
+    """
+
+    lane: Lane
+    until: float
+    at: float
+    pause_s: float = _LOOK_S
 
 
 class Lanes:
@@ -116,8 +147,7 @@ class Lanes:
         self._settings = settings
         self._idle: list[Lane] = []
         self._busy: set[Lane] = set()
-        # Those whose requests are broken off, and until when one may still open a connection.
-        self._leaving: dict[int, tuple[Lane, float]] = {}
+        self._leaving: dict[int, _Left] = {}
         self._looked: asyncio.Future[None] | None = None
         self._later: asyncio.TimerHandle | None = None
         self._closed = False
@@ -163,7 +193,7 @@ class Lanes:
 
     def give_back(self, lane: Lane, *, kept: bool) -> None:
         """The request on *lane* has ended; *kept*: its connection may serve another."""
-        lane.kept = kept
+        lane.kept = kept and (lane.kept or lane.find())
         self._busy.discard(lane)
         if not self._closed and len(self._idle) < _KEEP:
             self._idle.append(lane)
@@ -171,7 +201,7 @@ class Lanes:
     async def break_off(self, lane: Lane) -> None:
         """End the request on *lane*, whose caller has left. The lane is used up.
 
-        Its connection is closed when this returns, or, while it is being opened, soon after.
+        Its connection is closed when this returns, or, if it was just opened or is being opened, soon after.
         """
         await asyncio.shield(self._leave(lane))
 
@@ -182,7 +212,8 @@ class Lanes:
         """
         self._closed = True
         self._makers.shutdown(wait=False)
-        shut_down({lane.number for lane in self._idle})  # What still holds a lane would hold its connection.
+        # What still holds a lane would hold its connection.
+        sockets.shut_down_all({lane.number for lane in self._idle})
         self._idle.clear()
         try:
             for looked in [self._leave(lane) for lane in list(self._busy)]:
@@ -190,15 +221,15 @@ class Lanes:
             if self._leaving:  # The loop may end before its next look.
                 await asyncio.sleep(_LOOK_S)
         finally:
-            shut_down(self._leaving)
+            sockets.shut_down_all(self._leaving)
             _wait_for_thread()
 
     def _leave(self, lane: Lane) -> asyncio.Future[None]:
         """Have the request on *lane* ended; done when it was looked for."""
         loop = asyncio.get_running_loop()
         self._busy.discard(lane)
-        until = loop.time() + self._settings.connect_timeout_s + _SURE_S
-        self._leaving[lane.number] = (lane, until)
+        now = loop.time()
+        self._leaving[lane.number] = _Left(lane, now + self._settings.connect_timeout_s + _SURE_S, now)
         if self._looked is None:  # One look serves all that are left in this turn of the loop.
             self._looked = loop.create_future()
             loop.call_soon(self._look, loop)
@@ -209,15 +240,16 @@ class Lanes:
         if self._later is not None:
             self._later.cancel()
             self._later = None
-        opened = shut_down(self._leaving)
         now = loop.time()
-        for number, (lane, until) in list(self._leaving.items()):
-            if number in opened:
-                self._leaving[number] = (lane, now + _SURE_S)
-            elif now > until:
-                del self._leaving[number]
+        for left in [left for left in self._leaving.values() if left.at <= now]:
+            if left.lane.shut_down():
+                left.until, left.pause_s = now + _SURE_S, _LOOK_S
+            elif now > left.until:
+                del self._leaving[left.lane.number]
+            left.at = now + left.pause_s
+            left.pause_s = min(2 * left.pause_s, _LONGEST_LOOK_S)
         if self._leaving:
-            self._later = loop.call_later(_LOOK_S, self._look, loop)
+            self._later = loop.call_at(min(left.at for left in self._leaving.values()), self._look, loop)
         if looked is not None:
             looked.set_result(None)
 
@@ -239,41 +271,6 @@ def _wait_for_thread() -> None:
         SyncClientBuilder().danger_accept_invalid_certs(enable=True).build().get(_REFUSED).build().send()
 
 
-def shut_down(numbers: Container[int]) -> set[int]:
-    """Shut down the sockets of this process that carry one of *numbers*; those that had an open one."""
-    opened = set()
-    for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 # Names are all that is wanted, and they are many.
-        try:
-            if not os.readlink(f"{_DESCRIPTORS}/{name}").startswith("socket:"):  # noqa: PTH115 # As above.
-                continue
-            descriptor = os.dup(int(name))
-        except OSError:  # Closed meanwhile.
-            continue
-        if (number := _shut_down(descriptor, numbers)) is not None:
-            opened.add(number)
-    return opened
-
-
-def _shut_down(descriptor: int, numbers: Container[int]) -> int | None:
-    """Shut the socket *descriptor* down if it carries one of *numbers*, which is returned if it was open.
-
-    The descriptor is a duplicate, and closed here: the socket itself stays its owner's.
-    """
-    if os.get_blocking(descriptor):  # None of ours; making a socket object of it might change that.
-        os.close(descriptor)
-        return None
-    with socket.socket(fileno=descriptor) as found:
-        try:
-            number = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) - _USUAL_MS
-            if number not in numbers:
-                return None
-            state = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-            found.shutdown(socket.SHUT_RDWR)
-        except OSError:  # Not TCP, or broken meanwhile.
-            return None
-        return number if state in _OPEN else None
-
-
 def _client(settings: TransportSettings, number: int) -> Client:
     builder = (
         ClientBuilder()
@@ -286,7 +283,7 @@ def _client(settings: TransportSettings, number: int) -> Client:
         .connect_timeout(timedelta(seconds=settings.connect_timeout_s))
         .pool_max_idle_per_host(1)
         .pool_idle_timeout(_IDLE)
-        .tcp_user_timeout(timedelta(milliseconds=_USUAL_MS + number))
+        .tcp_user_timeout(timedelta(milliseconds=sockets.USUAL_MS + number))
     )
     if settings.proxy is not None:
         builder = builder.proxy(ProxyBuilder.all(settings.proxy))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pyreqwest.exceptions import ConnectError, DecodeError, RequestError, RequestTimeoutError
 from pyreqwest.http import HeaderMap, Url
 
-from router.transport import base
+from router.transport import base, sockets
 from router.transport.alarm import Alarm
 from router.transport.base import TransportFailure, wire_headers
 from router.transport.lanes import Lanes
@@ -70,7 +70,11 @@ class PyreqwestTransport:
         loop = asyncio.get_running_loop()
         prepared = self._prepared(request)
         lane = await self._lanes.take(until)
-        stale_until = loop.time() + base.STALE_S if lane.kept else 0.0
+        state = lane.state()
+        if state not in (0, sockets.ESTABLISHED):  # pyreqwest may not know yet, and use it.
+            self._lanes.give_back(lane, kept=True)
+            lane = await self._lanes.fresh(until)
+        stale_until = loop.time() + base.STALE_S if state == sockets.ESTABLISHED else 0.0
         try:
             return await self._send(lane, request, prepared, until, whole=whole)
         except TransportFailure as failure:
@@ -169,7 +173,7 @@ class PyreqwestResponse:
         self.headers: Mapping[str, str] = _headers(response)
         self._lanes = lanes
         self._lane: Lane | None = lane
-        self._kept = self.headers.get("connection") != "close" and response.version != "HTTP/1.0"
+        self._kept = response.version != "HTTP/1.0" and not _closes(self.headers)
         self._reader = response.body_reader
         self._left: float = max_bytes
         self._alarm = alarm
@@ -228,6 +232,12 @@ class PyreqwestResponse:
         self._alarm.stop()
         if lane is not None:
             self._lanes.give_back(lane, kept=self._kept)
+
+
+def _closes(headers: Mapping[str, str]) -> bool:
+    """Whether the upstream says that it will close the connection (RFC 9112, 9.6)."""
+    said = headers.get("connection")
+    return said is not None and "close" in {option.strip() for option in said.lower().split(",")}
 
 
 def _headers(response: Response) -> Mapping[str, str]:

@@ -113,6 +113,19 @@ async def test_closed_while_idle(up: Upstream, transport: Transport, whole: bool
     assert len(up.seen) == 3
 
 
+@pytest.mark.parametrize("says", ["", "close", "Close", "keep-alive, CLOSE"])
+@WHOLE
+async def test_sent_once_after_a_close(up: Upstream, transport: Transport, says: str, whole: bool) -> None:
+    """Where the last connection was closed, said or unsaid, the next is new: what breaks is sent once."""
+    up.script(raw(http(200, b"ok", {"connection": says} if says else {})))
+    assert await asked(transport, post(up.url), whole=whole) == (200, b"ok")
+    await asyncio.to_thread(wait_until, lambda: up.open == 0)
+    up.script(raw(b""))
+    kind, _ = await fails(transport, up.url, whole=whole)
+    assert kind is FailureClass.CONNECTION
+    assert len(up.seen) == 2
+
+
 @pytest.mark.parametrize(
     ("coding", "body"),
     [("x-odd", b"\x00\x01"), ("gzip, gzip", gzip.compress(gzip.compress(b"{}")))],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import random
 import socket
 from typing import TYPE_CHECKING
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from router.transport import lanes as module
+from router.transport import sockets
 from router.transport.base import TransportSettings
-from router.transport.lanes import Lane, Lanes, Numbers, shut_down
+from router.transport.lanes import Lane, Lanes, Numbers
 from router.transport.pyreqwest import PyreqwestTransport
 from tests.faults.server import comes_true, descriptors
 from tests.library.upstream import HANG, OK, framed, raw
-from tests.transport.kit import CHUNKED, asked, in_use, post, soon, wait_until
+from tests.transport.kit import CHUNKED, asked, fails, in_use, post, soon, wait_until
 
 if TYPE_CHECKING:
     from tests.library.upstream import Exchange, Upstream
@@ -52,24 +54,80 @@ async def test_last_given_back_is_first_taken() -> None:
     assert len({lane.number for lane in taken}) == len(taken)
 
 
-@pytest.mark.parametrize("blocking", [False, True])
-def test_other_sockets_are_left_alone(blocking: bool) -> None:
-    """Neither a socket with another number nor one of another kind is touched; nor is its mode."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        one, other = (socket.create_connection(server.getsockname()) for _ in range(2))
-        a, b = socket.socketpair()
-        with one, other, a, b:
-            one.setblocking(False)
-            other.setblocking(blocking)
-            for number, connected in ((7, one), (8, other)):
-                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000 + number)
-            assert shut_down({7, 9}) == {7}
-            assert shut_down({7, 9}) == set()
-            with pytest.raises(BrokenPipeError):
-                one.send(b"x")
-            assert other.send(b"x") == 1
-            assert a.send(b"x") == 1
-            assert other.getblocking() is blocking
+async def test_a_cancel_looks_at_few_descriptors(up: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What breaks a request off on a kept connection costs the same however many descriptors are open."""
+    up.script(OK, HANG)
+    transport = PyreqwestTransport(PLAIN)
+    await asked(transport, post(up.url))
+    monkeypatch.setattr(sockets, "_walk", lambda: pytest.fail("it looked at all"))
+    task = asyncio.create_task(transport.send(post(up.url), soon()))
+    await asyncio.to_thread(wait_until, lambda: len(up.seen) == 2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    monkeypatch.undo()
+    assert await asyncio.to_thread(up.left.wait, 5)
+    assert up.connections == 1
+    await transport.aclose()
+
+
+@pytest.mark.parametrize("guess", [0, 100_000])
+async def test_a_connection_far_from_where_it_was_to_be(
+    up: Upstream, guess: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found all the same, so that what breaks on it when it is kept is sent again."""
+    monkeypatch.setattr(sockets, "next_descriptor", lambda: guess)
+    monkeypatch.setattr(module, "_PLACES", sockets.Places())
+    held = [socket.socket() for _ in range(sockets._NEAR)]
+    up.script(OK, raw(b""), OK)
+    transport = PyreqwestTransport(PLAIN)
+    assert (await asked(transport, post(up.url)))[0] == 200
+    assert (await asked(transport, post(up.url)))[0] == 200
+    assert [seen.connection for seen in up.seen] == [1, 1, 2]
+    await transport.aclose()
+    for one in held:
+        one.close()
+
+
+async def test_a_connection_about_to_go_is_not_used(up: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that its upstream closed, which pyreqwest may not know: the request goes out once, elsewhere."""
+    up.script(OK, raw(b""))
+    transport = PyreqwestTransport(PLAIN)
+    await asked(transport, post(up.url))
+    (kept,) = transport._lanes._idle
+    monkeypatch.setattr(sockets, "state", lambda _descriptor, _number: 8)
+    await fails(transport, up.url)
+    assert [seen.connection for seen in up.seen] == [1, 2]
+    assert kept in transport._lanes._idle
+    await transport.aclose()
+
+
+class _Clock:
+    """A loop's clock and its one timer."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.timers: list[float] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, at: float, *_call: object) -> asyncio.TimerHandle | None:
+        self.timers.append(at)
+        return None
+
+
+async def test_looks_grow_rarer() -> None:
+    """A request left while it connected is looked for soon, then ever more seldom, and in the end no more."""
+    lanes, clock = Lanes(PLAIN), _Clock()
+    lane = await lanes.take(soon())
+    lanes._leaving[lane.number] = module._Left(lane, until=6.0, at=0.0)
+    while lanes._leaving:
+        lanes._look(clock)  # type: ignore[arg-type] # It has what is used of a loop.
+        clock.now = clock.timers[-1]
+    gaps = [round(b - a, 3) for a, b in itertools.pairwise([0.0, *clock.timers])]
+    assert gaps[:5] == [0.05, 0.1, 0.2, 0.4, 0.4]
+    assert max(gaps) == 0.4
+    assert 6.0 < clock.now < 6.5
 
 
 async def test_random_cancels_leak_nothing(up: Upstream) -> None:
