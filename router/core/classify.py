@@ -229,7 +229,8 @@ _BY_HUNDRED: dict[int, FailureClass] = {
     4: FailureClass.BAD_REQUEST,
     5: FailureClass.SERVER_ERROR,
 }
-_HINTED = frozenset({FailureClass.RATE_LIMITED, FailureClass.OVERLOADED, FailureClass.SERVER_ERROR})
+HINTED = frozenset({FailureClass.RATE_LIMITED, FailureClass.OVERLOADED, FailureClass.SERVER_ERROR})
+"""Where an upstream's Retry-After counts."""
 
 
 def classify(status: int, info: ErrorInfo, headers: Mapping[str, str], now_wall: float) -> Failure:
@@ -252,7 +253,7 @@ def classify(status: int, info: ErrorInfo, headers: Mapping[str, str], now_wall:
     kind = _by_code(effective, info) or _by_phrase(effective, message)
     if kind is None:
         kind = _by_status(effective, hinted=hint_s is not None)
-    return Failure(kind, status, hint_s if kind in _HINTED else None, message)
+    return Failure(kind, status, hint_s if kind in HINTED else None, message)
 
 
 def cut(message: str) -> str:

@@ -124,7 +124,7 @@ def _check_fault(fails: FaultValue | None, after: float | None, retry_after: flo
     if retry_after is not None and (fails is None or not fails.may_hint):
         raise finding(
             "bad-value",
-            "`retry_after` counts only with `rate_limited` (429) and `overloaded` (503, 529, 409, 425)",
+            "`retry_after` counts only with `rate_limited`, `overloaded` and `server_error` (429, 5xx)",
             "remove it, or write `fails: 503`",
         )
 

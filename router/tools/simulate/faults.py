@@ -11,7 +11,7 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from router.config.diagnostics import suggest
 from router.config.units import finding
-from router.core.classify import ErrorInfo, classify
+from router.core.classify import HINTED, ErrorInfo, classify
 from router.core.failure import Failure, FailureClass
 
 HANG: Final = "hang"
@@ -20,7 +20,6 @@ CUT: Final = "cut"
 _STATUSES = range(400, 600)
 _STATUS = re.compile("[45][0-9]{2}")
 _CLASSES = tuple(str(kind) for kind in FailureClass if kind is not FailureClass.CANCELLED)
-_HINTED = (FailureClass.RATE_LIMITED, FailureClass.OVERLOADED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Fault:
         if self.hangs or self.cuts:
             return Failure(FailureClass.CONNECTION)
         kind = FailureClass(self.written)
-        return Failure(kind, hint_s=None if wait is None or kind not in _HINTED else float(wait))
+        return Failure(kind, hint_s=None if wait is None or kind not in HINTED else float(wait))
 
     @property
     def may_hint(self) -> bool:

@@ -56,8 +56,8 @@ OK = "{'*': {latency: 1s}}"
         (scenario("{'*': {latency: 1s, failures: [{fails: cancelled}]}}"), "must be an HTTP status"),
         (scenario("{'*': {latency: 1s, failures: [{fails: 500, share: 1.5}]}}"), "must be at most 1"),
         (
-            scenario("{'*': {latency: 1s, failures: [{fails: 500, retry_after: 1s}]}}"),
-            "`retry_after` counts only with `rate_limited` (429) and `overloaded`",
+            scenario("{'*': {latency: 1s, failures: [{fails: 401, retry_after: 1s}]}}"),
+            "`retry_after` counts only with `rate_limited`, `overloaded` and `server_error`",
         ),
         (scenario("{'*': {latency: 1s, failures: [{fails: hang, after: 1s}]}}"), "`after` is of no use here"),
         (

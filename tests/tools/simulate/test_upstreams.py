@@ -94,7 +94,9 @@ def test_a_hint_makes_a_503_an_overload() -> None:
     assert Fault(503).failure(1.2).kind is FailureClass.OVERLOADED
     assert Fault(503).failure(1.2).hint_s == 2.0
     assert Fault("overloaded").failure(1.2).hint_s == 2.0
-    assert not Fault(500).may_hint
+    assert Fault(500).may_hint
+    assert not Fault(504).may_hint
+    assert not Fault(401).may_hint
     assert not Fault("hang").may_hint
 
 
