@@ -118,7 +118,8 @@ def _echoes(details: ErrorDetails, root: Map, diagnostics: Diagnostics) -> bool:
     """Whether *details* only repeat what another finding says: one mistake is one finding."""
     found, kind = find(root, details["loc"]), details["type"]
     if kind == "too_short" and isinstance(found.node, Sequence):
-        return len(found.node.items) >= details["ctx"]["min_length"]  # Items with findings were not counted.
+        least: int = details["ctx"]["min_length"]
+        return len(found.node.items) >= least  # Items with findings were not counted.
     return kind in _LIMITS and diagnostics.has("yaml-number", found.value)  # 0 stands for such a number.
 
 
