@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 _TEXT = "hello"
 _MAX_BYTES = 64 * 1024 * 1024
 """Of a file of messages."""
+_OWN_OPTIONS = {
+    "input": "--input",
+    "messages": "--message or --messages",
+    "model": "--model",
+    "router": "--caller, --tag, --timeout or --cache",
+    "stream": "--stream",
+}
+"""The fields of a request that are no params, by the options that are for them."""
 
 
 def add_request(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +69,7 @@ def asked(args: argparse.Namespace) -> Ask:
         cache=args.cache,
         explain=True,
     )
-    params = dict(_pair("--param", text) for text in args.param)
+    params = dict(_param(text) for text in args.param)
     headers = {key.lower().encode(): str(value).encode() for key, value in _texts("--header", args.header)}
     given = [name for name in ("message", "messages", "input") if getattr(args, name) is not None]
     if len(given) > 1:
@@ -85,6 +93,14 @@ def _messages(args: argparse.Namespace) -> Any:
     except (OSError, ValueError, RecursionError) as error:
         what = error.strerror if isinstance(error, OSError) else "is no JSON"
         raise UsageError(f"--messages {args.messages}: {what}") from None
+
+
+def _param(text: str) -> tuple[str, Any]:
+    name, value = _pair("--param", text)
+    own = _OWN_OPTIONS.get(name)
+    if own is not None:
+        raise UsageError(f"--param {text}: {name} is not a generation param, use {own}")
+    return name, value
 
 
 def _pair(option: str, text: str) -> tuple[str, Any]:

@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
         metavar="KINDS",
         help="exit with 1 when a change of one of these kinds takes or allows more: "
         "group, destination, target, share, fallback, param, policy, limit, worst_case, cost, cache, "
-        "provider, caller, or any",
+        "provider, caller, log, or any",
     )
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--json", action="store_true", help="print one JSON object")

@@ -48,7 +48,7 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay; 1 when requests differ in a way that ``--fail-on`` names."""
+    """Replay; 1 when requests differ as ``--fail-on`` says, 2 when there are none that could."""
     from router.config import load_file  # noqa: PLC0415 - heavy imports only when it runs
     from router.tools.decision_log import BadLog, read_logs  # noqa: PLC0415 - likewise
     from router.tools.replay import Kind, replay  # noqa: PLC0415 - likewise
@@ -66,6 +66,12 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
         print(render(report, paint=paint_for(sys.stdout), shown=args.limit))
+    if not report.requests:
+        # A gate that nothing went through has shown nothing, as a file without tests has not.
+        what = f"nothing was replayed: no request is in {', '.join(args.log)}"
+        if fatal:
+            raise UsageError(f"{what}, so --fail-on has nothing to judge")
+        print(f"router: warning: {what}", file=sys.stderr)
     return 1 if any(report.count(kind) for kind in fatal) else 0
 
 

@@ -100,6 +100,10 @@ class Diagnostics:
         """How many findings there are. There is no ``len``: an empty collector must not be false."""
         return len(self._found)
 
+    def has(self, code: str, place: Place) -> bool:
+        """Whether there is a finding with *code* at *place*."""
+        return any(item.code == code and (item.file, item.line, item.column) == place for item in self._found)
+
     def add(
         self,
         code: str,

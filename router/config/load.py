@@ -49,6 +49,10 @@ class Loaded:
     file: str
     conversion: Conversion | None = None
 
+    def __post_init__(self) -> None:
+        """Hold that a config which cannot be used says why."""
+        assert self.config is not None or not self.diagnostics.ok, "no config, and no error"
+
     def locate(self, path: Path) -> Place:
         """Where the value at *path* is written; for one that is not, where its map is."""
         if self.root is None:

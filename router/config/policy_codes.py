@@ -91,7 +91,8 @@ POLICY_CODES: Final[dict[str, Code]] = {
     ),
     "one-credential": Code(
         "A whole chain hangs on one credential",
-        "One revoked key, or one empty account, takes the group and all its fallbacks down together.",
+        "One revoked key, or one empty account, takes the group and all its fallbacks down together. Where "
+        "no key is written, Bytez's built-in one is no finding: nobody chose it.",
         "Give the provider several `api_keys`, or name a fallback at another provider.",
         severity="note",
     ),

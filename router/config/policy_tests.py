@@ -180,7 +180,10 @@ class ExpectedConfig(Settings):
     )
     seconds: Duration | None = optional("Longest time", "It takes no longer.", examples=["5s"])
     never: Names | None = optional(
-        "Never", "Targets that are not asked; `*` stands for any text.", examples=[["paid/*"]]
+        "Never",
+        "Targets that are not asked; `*` stands for any text. Each names a target of the config, or the test "
+        "fails.",
+        examples=[["paid/*"]],
     )
     stays_within: Names | None = optional(
         "Stays within", "Tags that every target asked has.", examples=[["eu"]]

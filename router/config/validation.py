@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -11,12 +12,14 @@ from router.config import units
 from router.config.codes import CODES
 from router.config.diagnostics import shorten
 from router.config.models import RouterConfig
-from router.config.nodes import Map, Scalar, Sequence, find, plain
+from router.config.nodes import Map, Scalar, Sequence, entries_of, find, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pydantic_core import ErrorDetails
 
-    from router.config.diagnostics import Diagnostics, Path
+    from router.config.diagnostics import Diagnostics, Path, Place
     from router.config.nodes import Node
 
 LITELLM_ROOT_KEYS = (
@@ -69,6 +72,8 @@ _INSTEAD_OF_A_MAP = {
 }
 """The key that a single value in place of the map is most likely to be meant for, and an example of it."""
 
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%")
+
 Config = TypeVar("Config", bound=BaseModel)
 
 
@@ -89,11 +94,33 @@ def _validated(whole: type[Config], data: Any, root: Map, diagnostics: Diagnosti
     try:
         return whole.model_validate(data)
     except ValidationError as error:
-        for details in error.errors(include_url=False, include_input=False):
+        for details in _united(error.errors(include_url=False, include_input=False)):
             if diagnostics.full:
                 break
-            _report(details, root, diagnostics, whole)
+            if not _echoes(details, root, diagnostics):
+                _report(details, root, diagnostics, whole)
+    assert not diagnostics.ok, "a config was refused without a finding"
     return None
+
+
+def _united(every: list[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """*every*, but of a number's two kinds only the wider one is spoken of, and at the number itself."""
+    locs = {details["loc"] for details in every}
+    for details in every:
+        loc, kind = details["loc"], details["type"]
+        if kind.startswith("int_") and loc[-1:] == ("int",) and (*loc[:-1], "float") in locs:
+            continue
+        wider = kind == "float_type" and loc[-1:] == ("float",) and (*loc[:-1], "int") in locs
+        yield {**details, "loc": loc[:-1]} if wider else details
+
+
+def _echoes(details: ErrorDetails, root: Map, diagnostics: Diagnostics) -> bool:
+    """Whether *details* only repeat what another finding says: one mistake is one finding."""
+    found, kind = find(root, details["loc"]), details["type"]
+    if kind == "too_short" and isinstance(found.node, Sequence):
+        least: int = details["ctx"]["min_length"]
+        return len(found.node.items) >= least  # Items with findings were not counted.
+    return kind in _LIMITS and diagnostics.has("yaml-number", found.value)  # 0 stands for such a number.
 
 
 def model_at(path: Path, whole: type[BaseModel] = RouterConfig) -> type[BaseModel]:
@@ -135,21 +162,32 @@ def _report(details: ErrorDetails, root: Map, diagnostics: Diagnostics, whole: t
         what = "`version` is missing" if kind == "missing" else "the only version is 1"
         diagnostics.add("bad-version", place.value, what, path=loc, hint="write `version: 1`")
     elif kind == "missing":
-        name, found = str(loc[-1]), find(root, loc)
-        if isinstance(found.node, Map) and _near_miss(found.node, name, diagnostics):
-            return  # The misspelt key is a finding of its own.
-        model = model_at(loc[:-1], whole)
-        example = (model.model_fields[name].examples or [""])[0]
-        hint = (
-            f"add it, such as `{name}: {example}`" if isinstance(example, str | int) else f"add `{name}: […]`"
-        )
-        diagnostics.add("missing-key", found.key, f"`{name}` is missing", path=loc[:-1], hint=hint)
+        _missing_key(loc, root, diagnostics, model_at(loc[:-1], whole))
     else:
         _bad_value(details, loc, root, diagnostics)
 
 
-def _near_miss(node: Map, name: str, diagnostics: Diagnostics) -> bool:
-    return any(diagnostics.did_you_mean(written, (name,)) for written in list(node.entries)[:64])
+def _missing_key(loc: Path, root: Map, diagnostics: Diagnostics, model: type[BaseModel]) -> None:
+    name, found = str(loc[-1]), find(root, loc)
+    place, message = found.key, f"`{name}` is missing"
+    example = (model.model_fields[name].examples or [""])[0]
+    hint = f"add it, such as `{name}: {example}`" if isinstance(example, str | int) else f"add `{name}: […]`"
+    misspelt = _misspelt(found.node, name, diagnostics, model)
+    if misspelt is not None:
+        if model.model_config.get("extra") != "allow":
+            return  # The misspelt key is a finding of its own.
+        place, hint = misspelt[1], f"write `{name}` in place of `{shorten(misspelt[0])}`"
+    diagnostics.add("missing-key", place, message, path=loc[:-1], hint=hint)
+
+
+def _misspelt(
+    node: Node, name: str, diagnostics: Diagnostics, model: type[BaseModel]
+) -> tuple[str, Place] | None:
+    """The key of *node* that was probably meant to be *name*, and its place."""
+    for written, entry in islice(entries_of(node), 64):
+        if written not in model.model_fields and diagnostics.did_you_mean(written, (name,)):
+            return written, entry.place
+    return None
 
 
 def _unknown_key(loc: Path, root: Map, diagnostics: Diagnostics, whole: type[BaseModel]) -> None:
@@ -214,6 +252,9 @@ def _hint(wanted: str, node: Node) -> str | None:
     # A list or a map does not become text by quotes.
     if wanted == "text" and not isinstance(node, Scalar):
         return "write one word or text"
+    share = _PERCENT.fullmatch(str(node.value)) if isinstance(node, Scalar) else None
+    if wanted == "a number" and share is not None:
+        return f"write `{float(share[1]) / 100:g}`"
     return _HINTS.get(wanted)
 
 

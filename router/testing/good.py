@@ -89,6 +89,8 @@ def configs(draw: DrawFn) -> Data:
     if draw(st.booleans()):
         caller: Data = {"name": "alice", "key": "env:CALLER_KEY"}
         data["callers"] = [caller | draw(st.sampled_from([{}, {"groups": list(models)}]))]
+    if draw(st.booleans()):
+        data["tests"] = [{"name": "is answered", "request": {"model": names[0], "own_param": 1}}]
     good: Data = unshared(data)
     return good
 

@@ -109,7 +109,8 @@ def max_attempts(n: int) -> Invariant:
 
     def check(told: Told) -> Breach | None:
         count = len(told.targets)
-        return Breach(f"{count} attempts were made", n + 1) if count > n else None
+        made = "1 attempt was made" if count == 1 else f"{count} attempts were made"
+        return Breach(made, n + 1) if count > n else None
 
     return Invariant(f"max_attempts({n})", check)
 

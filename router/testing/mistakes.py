@@ -15,6 +15,7 @@ from router.testing.edits import (
     target,
     used_provider,
 )
+from router.testing.good import unshared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,6 +68,18 @@ def _in_target(key: str, value: Any) -> Change:
 def _in_provider(key: str, value: Any) -> Change:
     def change(draw: DrawFn, data: Data) -> Path:
         return (*used_provider(draw, data, **{key: value}), key)
+
+    return change
+
+
+def _in_test(mistake: Data, *path: str | int) -> Change:
+    """A test of the policy with *mistake* in it, at fault at *path* of the test."""
+
+    def change(_: DrawFn, data: Data) -> Path:
+        group = next(name for name in data["models"] if "*" not in name)
+        tests = data.setdefault("tests", [])
+        tests.append({"name": "flawed", "request": {"model": group}, **unshared(mistake)})
+        return ("tests", len(tests) - 1, *path)
 
     return change
 
@@ -170,25 +183,36 @@ MISTAKES: Mapping[str, Change] = MappingProxyType(
         "bad-reference": _in_provider("api_key", "env:NOT-A-NAME"),
         "bad-target": _in_target("model", "gemma"),
         "bad-url": _in_provider("base_url", "flawed.example/v1"),
-        "bad-value": _either(*(_in_group(key, value) for key, value in _BAD_VALUES)),
+        "bad-value": _either(
+            *(_in_group(key, value) for key, value in _BAD_VALUES),
+            _in_test({"given": {"bytez/a/b": "tired"}}, "given", "bytez/a/b"),
+        ),
         "conflicting-synonyms": _contradiction,
         "duplicate-name": _duplicate_name,
         "insecure-http": _unencrypted,
         "literal-secret": _secret,
-        "missing-key": _without_adapter,
+        "missing-key": _either(_without_adapter, _in_test({"request": {"modle": "any"}}, "request", "modle")),
         "missing-reference": _in_provider("api_key", "env:FLAWED_AND_NOT_SET"),
-        "missing-unit": _either(_in_group("timeout", 30), _in_group("attempt_timeout", 30)),
+        "missing-unit": _either(
+            _in_group("timeout", 30),
+            _in_group("attempt_timeout", 30),
+            _in_test({"expect": {"seconds": 30}}, "expect", "seconds"),
+        ),
         "no-targets": _in_group("targets", []),
         "repeated-fallback": _itself,
         "reserved-param": _in_target("params", {"timeout": 3}),
         "unknown-group": _unknown_group,
-        "unknown-key": _either(_unknown_key, _misspelt_key),
+        "unknown-key": _either(
+            _unknown_key, _misspelt_key, _in_test({"expect": {"atempts": 1}}, "expect", "atempts")
+        ),
         "unknown-profile": _in_group("profile", "nowhere"),
         "unknown-provider": _in_target("model", "nobody/model"),
         "wildcard-stars": _wildcard_stars,
         "wildcard-tie": _wildcard_tie,
         "wrong-type": _either(
-            *(_in_group(key, value) for key, value in _WRONG_TYPES), _in_target("weight", "heavy")
+            *(_in_group(key, value) for key, value in _WRONG_TYPES),
+            _in_target("weight", "heavy"),
+            _in_test({"tags": "eu"}, "tags"),
         ),
     }
 )

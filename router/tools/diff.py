@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from router.tools.diff_access import compare_callers, compare_destinations, compare_provider, used_by_both
 from router.tools.diff_changes import Book, Change, Kind, Side
 from router.tools.diff_groups import compare_fallbacks, compare_names, compare_targets, pairs
+from router.tools.diff_log import compare_logs
 from router.tools.diff_params import Effects, compare_params
 from router.tools.diff_policies import (
     compare_limits,
@@ -88,4 +89,5 @@ def diff(old: Loaded, new: Loaded) -> Diff:
         compare_provider(name, before, after, book)
         compare_provider_limits(name, before, after, book)
     compare_callers(before, after, book)
+    compare_logs(before, after, book)
     return Diff(old.file, new.file, book.changes())

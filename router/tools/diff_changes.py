@@ -36,6 +36,7 @@ class Kind(StrEnum):
     CACHE = "cache"
     PROVIDER = "provider"
     CALLER = "caller"
+    LOG = "log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Change:
         subjects: inside those, what it is about: target ids, names of providers, callers, models.
         unit: of numbers: seconds, US dollars, or none.
         old_at, new_at: where it is written, ``file:line``; "": nowhere, or in no single place.
-        eases: whether it only takes away: a destination, a right, cost, a worst case. ``--fail-on``
+        eases: whether it only takes away: a destination, a right, a log, cost, a worst case. ``--fail-on``
             lets such a change pass.
     """
 

@@ -36,6 +36,7 @@ _TITLES = {
     Kind.CACHE: "kept answers",
     Kind.PROVIDER: "providers",
     Kind.CALLER: "callers and rights",
+    Kind.LOG: "what is written to disk of requests",
 }
 
 

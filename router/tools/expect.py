@@ -127,7 +127,7 @@ class _Judge:
 
     def _reach(self, expect: ExpectedConfig) -> Iterator[Mismatch]:
         for index, pattern in enumerate(expect.never or ()):
-            hit = next((item.target for item in self._attempts if _fits(item.target, pattern)), None)
+            hit = next((item.target for item in self._attempts if fits(item.target, pattern)), None)
             if hit is not None:
                 yield Mismatch(("never", index), f"never {pattern}", f"{hit} was asked")
         for index, tag in enumerate(expect.stays_within or ()):
@@ -143,9 +143,21 @@ class _Judge:
         return next(item for group in groups for item in group.targets if item.target == attempt.target)
 
 
-def _fits(target: str, pattern: str) -> bool:
+def fits(target: str, pattern: str) -> bool:
     """Whether *target* is what *pattern* names, where ``*`` stands for any text."""
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), target) is not None
+
+
+def may_fit(target: str, pattern: str) -> bool:
+    """Whether *pattern* may name *target*, of which a ``*`` stands for a model that a caller asks for."""
+    if "*" not in target:
+        return fits(target, pattern)
+    first, _, rest = target.partition("*")
+    start, end = pattern.partition("*")[0], pattern.rpartition("*")[2]
+    if "*" not in pattern:
+        return fits(pattern, target)
+    begins = first.startswith(start) or start.startswith(first)
+    return begins and (rest.endswith(end) or end.endswith(rest))
 
 
 def _same(value: Any, wanted: Any) -> bool:

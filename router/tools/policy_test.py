@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from router.cache.answers import Answers
 from router.cache.memory import Entry, Memory
+from router.config.diagnostics import suggest
 from router.considered import consider
 from router.core.health import Ejection, Health
 from router.core.needs import estimated_tokens
@@ -17,7 +18,7 @@ from router.offline import offline_engine
 from router.outcomes import reply_of
 from router.request import Ask, Task
 from router.rights import Rights
-from router.tools.expect import Mismatch, mismatches
+from router.tools.expect import Mismatch, may_fit, mismatches
 from router.tools.explain import Explanation, Weather, explained
 from router.types import RouterOptions
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from router.config.policy_tests import AskedConfig, PolicyTestConfig, State
     from router.config.tests_file import TestsFile
     from router.core.needs import Estimator
-    from router.core.table import Route, Target
+    from router.core.table import Plan, Route, Target
     from router.engine import Engine
     from router.request import Request
     from router.telemetry.events import AttemptRecord
@@ -154,7 +155,7 @@ class _Trial:
     def result(self) -> TestResult:
         """Run it."""
         ask, test = _ask(self._test), self._test
-        unknown = self._unknown(ask)
+        unknown = [*self._unknown(ask), *self._vacuous()]
         if unknown:
             return self._result(unknown, None)
         self._stand()
@@ -210,6 +211,24 @@ class _Trial:
             for key, name in wrong
         ]
 
+    def _vacuous(self) -> list[Finding]:
+        """The patterns under `never` that name no target of the config: they would hold whatever it does."""
+        expect = self._test.expect
+        written = [] if expect is None or expect.never is None else list(enumerate(expect.never))
+        if not written:
+            return []
+        targets = _targets(self._engine.plan)
+        return [
+            Finding(
+                f"never.{index}",
+                f"never {pattern}",
+                _nobody(pattern, targets),
+                *self._locate((*self._path, "expect", "never", index)),
+            )
+            for index, pattern in written
+            if not any(may_fit(target, pattern) for target in targets)
+        ]
+
     def _stand(self) -> None:
         """Let targets and keys stand as the test says."""
         shared, plan = self._engine.shared, self._engine.plan
@@ -262,6 +281,18 @@ def _names(route: Route) -> tuple[set[str], set[str]]:
     """The targets of a chain, and its providers."""
     targets = [target for group in route.groups for target in group.targets]
     return {target.id for target in targets}, {target.provider for target in targets}
+
+
+def _targets(plan: Plan) -> list[str]:
+    """The targets of a config's groups, each once, wildcards' as they are written."""
+    routes = [*plan.routes.values(), *(item.route for item in plan.wildcards)]
+    return list(dict.fromkeys(target.id for route in routes for target in route.asked.targets))
+
+
+def _nobody(pattern: str, targets: Sequence[str]) -> str:
+    near = suggest(pattern, targets) or suggest(pattern, {f"{name.partition('/')[0]}/*" for name in targets})
+    hint = "" if near is None else f"; did you mean `{near}`?"
+    return f"no target of the config is so named{hint}"
 
 
 def _health(state: State) -> Health:

@@ -51,7 +51,7 @@ def _cost(totals: Totals, requests: int) -> str:
 
 
 def _kinds(report: ReplayReport, paint: Paint) -> Iterator[str]:
-    if not report.differences:
+    if report.requests and not report.differences:
         yield paint("green", "no request would have been decided otherwise")
     for kind, words in _WORDS.items():
         number = report.count(kind)

@@ -39,8 +39,8 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether the config can be used: there is no error."""
-        return all(item.severity != "error" for item in self.diagnostics)
+        """Whether the config can be used: it could be read, and there is no error."""
+        return self.groups is not None and all(item.severity != "error" for item in self.diagnostics)
 
     def to_dict(self) -> dict[str, Any]:
         """As ``router check --json`` prints it."""

@@ -111,6 +111,14 @@ def test_a_refused_request_is_1(config: str, capsys: pytest.CaptureFixture[str])
     ("words", "said"),
     [
         (["--param", "x"], "--param x: write --param NAME=VALUE"),
+        (["--param", "stream=true"], "--param stream=true: stream is not a generation param, use --stream"),
+        (
+            ["--param", "messages=[]"],
+            "--param messages=[]: messages is not a generation param, use --message",
+        ),
+        (["--param", "model=x"], "--param model=x: model is not a generation param, use --model"),
+        (["--param", "router={}"], "--param router={}: router is not a generation param, use --caller"),
+        (["--param", "input=x"], "--param input=x: input is not a generation param, use --input"),
         (["--header", "=x"], "--header =x: write --header NAME=VALUE"),
         (["--timeout", "5"], "--timeout 5: write a time such as 500ms, 30s or 2m"),
         (["--message", "a", "--input", "b"], "give one of --message and --input"),

@@ -192,3 +192,14 @@ def test_the_schema_agrees() -> None:
         for key, value in body["properties"].items():
             own = validator.evolve(schema={**value, "$defs": schema()["$defs"]})
             assert [own.is_valid(example) for example in value["examples"]] == [True], key
+
+
+def test_a_misspelt_model_of_a_request_in_a_file_of_tests(tmp_path: Path) -> None:
+    """A request takes any key as a param, so its `model` is missed at the key that is there in its place."""
+    path = tmp_path / "tests.yaml"
+    path.write_text("version: 1\ntests:\n  - name: x\n    request: {modle: m}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_tests(path)
+    assert str(caught.value).startswith(
+        f"{path}:4:15: error[missing-key] tests[0].request: `model` is missing"
+    )

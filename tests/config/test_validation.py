@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Annotated
 
-from router.config import load_text
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from router.config import Diagnostics, Loaded, load_text, reader
+from router.config.source import parse
+from router.config.validation import validate_as
 
 HINTS = [
     ("hedge: true", "hedge: {after: 2s}"),
@@ -89,4 +94,88 @@ def test_a_number_in_place_of_limits() -> None:
         "60": "write `limits: {rpm: 60}`",
         "x": "write `limits: {rpm: 60}`",
         "[1]": "write `key: value` pairs",
+    }
+
+
+SWALLOWED = "tests:\n  - name: x\n    request: {modle: chat}\n"
+"""A test whose request may hold any key, so that the misspelt one is no finding of its own."""
+
+
+def test_a_misspelt_key_where_any_key_may_stand() -> None:
+    """A request takes every key as a param: that its `model` is misspelt is said at the key that is there."""
+    (found,) = load_text(HEAD + SWALLOWED).diagnostics
+    assert (found.code, found.line, found.column) == ("missing-key", 5, 15)
+    assert (found.message, found.hint) == ("`model` is missing", "write `model` in place of `modle`")
+
+
+def test_a_missing_key_beside_one_like_it() -> None:
+    """A right key is not taken for a misspelling of one that is missing."""
+    (found,) = load_text(f"{HEAD}tests: [{{names: x, request: {{model: chat}}}}]").diagnostics
+    assert found.code == "unknown-key"
+    text = f"{HEAD}tests: [{{name: x, request: {{models: chat, stream: true}}}}]"
+    (found,) = load_text(text).diagnostics
+    assert (found.code, found.hint) == ("missing-key", "write `model` in place of `models`")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["models: {", "[]", "", "version: 1\n", "version: 2\nmodels: {a: b/c}", HEAD + SWALLOWED, f"{HEAD}x: 1"],
+)
+def test_no_config_without_an_error(text: str) -> None:
+    """What cannot be used says why."""
+    loaded = load_text(text)
+    assert loaded.config is None
+    assert not loaded.diagnostics.ok
+    assert any(item.severity == "error" for item in loaded.diagnostics)
+
+
+def test_a_result_without_config_and_error_is_not_made() -> None:
+    """Nobody can be given a config that is missing for no reason."""
+    with pytest.raises(AssertionError, match="no error"):
+        Loaded(None, Diagnostics(), None, (), "f.yaml")
+
+
+@pytest.mark.parametrize("number", ["99999999999999999999999", "-99999999999999999999999"])
+def test_a_number_out_of_range_is_one_finding(number: str) -> None:
+    """What stands for it in the tree is not held against the key's bounds too."""
+    text = f"version: 1\nmodels: {{a: {{targets: [bytez/a/b], limits: {{rpm: {number}}}}}}}"
+    assert [item.code for item in load_text(text).diagnostics] == ["yaml-number"]
+
+
+@pytest.mark.parametrize(
+    ("value", "message", "hint"),
+    [
+        ("50%", "must be a number, not text", "write `0.5`"),
+        ("half", "must be a number, not text", "write a number such as `0.5`, without quotes"),
+        ("{a: 1}", "must be a number, not a map", "write a number such as `0.5`, without quotes"),
+    ],
+)
+def test_a_number_of_either_kind_is_one_finding(value: str, message: str, hint: str) -> None:
+    """That it must be whole, or a number, would be two words about one mistake."""
+    text = f"version: 1\nmodels: {{m: {{targets: [bytez/a/b], worst_case: {{max_cost: {value}}}}}}}"
+    (found,) = load_text(text).diagnostics
+    assert (found.path, found.message, found.hint) == ("models.m.worst_case.max_cost", message, hint)
+
+
+class _Item(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    model: str
+
+
+class _Whole(BaseModel):
+    items: Annotated[tuple[_Item, ...], Field(min_length=1)]
+
+
+def test_a_list_of_wrong_items_is_not_too_short() -> None:
+    """Items with a mistake are items; a list without any is too short."""
+    found = {}
+    for text in ("items: [{modle: a}]", "items: []"):
+        diagnostics = Diagnostics()
+        root = parse(text, "f.yaml", reader.NORMAL, diagnostics)
+        assert root is not None
+        assert validate_as(_Whole, root, diagnostics) is None
+        found[text] = [(item.path, item.code) for item in diagnostics]
+    assert found == {
+        "items: [{modle: a}]": [("items[0].modle", "unknown-key")],
+        "items: []": [("items", "bad-value")],
     }

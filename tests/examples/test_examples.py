@@ -198,7 +198,7 @@ PRINTED: dict[str, list[str]] = {
     ],
     "flawed": [r"^mistyped\.yaml:3:1: error\[unknown-key\] defualts: .*not ok \(.*exit code 1\n$"],
     "from-litellm": [
-        r"config\.yaml: ok \(2 model groups, 6 notes\)",
+        r"config\.yaml: ok \(2 model groups, 7 notes\)",
         EARTH,
         r"version: 1\n.*gemma:\n.*aliases: \[gpt-4o-mini\]",
     ],

@@ -69,6 +69,7 @@ def test_max_attempts() -> None:
     told = _told(policy(), ("eu/small", DOWN))
     assert _says(max_attempts(2), told) is None
     assert max_attempts(1).check(told) == Breach("2 attempts were made", 2)
+    assert max_attempts(0).check(_told(policy())) == Breach("1 attempt was made", 1)
     hedged = _told(chat(hedge={"after": "1s"}), ("eu/small", Reply(after_s=9.0)))
     assert max_attempts(1).check(hedged) == Breach("2 attempts were made", 2)
 

@@ -62,7 +62,7 @@ A, B, C = "bytez/a/a", "bytez/b/b", "bytez/c/c"
         {"gpt-*": group(A), "gpt-4/x": group(B)},
         # Caches that a caller can make use of, and times of fallbacks where one of the groups has some.
         {"g": group(A, cache={"ttl": "10m"}, params={"n": 2, "temperature": 1})},
-        {"g": group(A, cache={"when": "deterministic"}, force={"temperature": 1})},
+        {"g": group("bytez/openai/gpt-4o", cache={"when": "deterministic"}, force={"temperature": 1})},
         {"g": group(A, cache={"when": "deterministic"}, drop=["seed"])},
         {"g": group(A, cache={"fallback_ttl": "1m"}, fallbacks=["h"]), "h": B},
         {"g": group(A, cache=False, force={"n": 2})},
@@ -146,6 +146,17 @@ def test_one_credential_through_several_providers() -> None:
     ]
     for other in (LOCAL, {"adapter": "bytez", "api_keys": ["env:TEAM", "env:OTHER"]}, {"adapter": "bytez"}):
         assert found(providers={"one": own, "two": other}, models=models) == []
+
+
+def test_one_credential_that_is_built_in() -> None:
+    """Bytez's usual key is a finding when a provider of the chain writes it, and none when no line does."""
+    models = {"g": group(A, fallbacks=["h"]), "h": B}
+    told = [("one-credential", "models.g.fallbacks")]
+    for written in ({"api_key": "env:BYTEZ_API_KEY"}, {"api_keys": ["env:BYTEZ_API_KEY"]}):
+        assert found(providers={"bytez": written}, models=models) == told
+    assert found(models=models) == found(providers={"bytez": {"auto_scale": True}}, models=models) == []
+    again = {"again": {"adapter": "bytez", "api_key": "env:BYTEZ_API_KEY"}}
+    assert found(providers=again, models=models | {"h": "again/b/b"}) == told
 
 
 def test_callers_reach_groups_by_any_name() -> None:

@@ -316,3 +316,41 @@ def test_limits_of_targets_and_providers() -> None:
     limited = PROVIDERS.replace("tags: [eu]", "tags: [eu], limits: {rpm: 6}") + "models: {a: eu/x}\n"
     changes = diff(load_text(limited), load_text(limited.replace("rpm: 6", "rpm: 7")))
     assert brief(list(changes.changes)) == [((), ("eu",), "limits.rpm", 6, 7)]
+
+
+# --- what is written to disk
+
+
+def test_a_log_that_begins_or_ends() -> None:
+    """Names of callers, tags and models then go to disk: one change, at the line that says so."""
+    models = "models: {a: eu/x}\n"
+    log = {"path": "d.jsonl", "max_size": 100 * 1024**2, "keep": 5, "decisions": False}
+    (change,) = found(models, f"{models}decision_log: {{path: d.jsonl}}\n").changes
+    assert (change.kind, change.what, change.old, change.new) == (Kind.LOG, "decision_log", None, log)
+    assert (change.old_at, change.new_at, change.eases) == ("", "new:6", False)
+    (change,) = found(f"{models}decision_log: {{path: d.jsonl}}\n", models).changes
+    assert (change.old, change.new, change.eases) == (log, None, True)
+
+
+@pytest.mark.parametrize(
+    ("key", "less", "more"),
+    [("decisions", "false", "true"), ("keep", "2", "9"), ("max_size", "1MiB", "2MiB")],
+)
+def test_a_log_that_holds_more(key: str, less: str, more: str) -> None:
+    """Each key is a change of its own, with both lines; only what is more may not pass."""
+    text = "models: {{a: eu/x}}\ndecision_log:\n  path: d.jsonl\n  {}: {}\n"
+    grown = found(text.format(key, less), text.format(key, more))
+    (change,) = grown.failing([Kind.LOG])
+    assert (change.what, change.old_at, change.new_at) == (f"decision_log.{key}", "old:8", "new:8")
+    shrunk = found(text.format(key, more), text.format(key, less))
+    assert len(shrunk.changes) == 1
+    assert shrunk.failing([Kind.LOG]) == ()
+
+
+def test_a_log_elsewhere() -> None:
+    """Another file is a change; what is built in, written out, is none."""
+    text = "models: {{a: eu/x}}\ndecision_log: {{path: {}}}\n"
+    (change,) = found(text.format("d.jsonl"), text.format("/var/log/d.jsonl")).changes
+    assert (change.what, change.old, change.new) == ("decision_log.path", "d.jsonl", "/var/log/d.jsonl")
+    assert not change.eases
+    assert found(text.format("d.jsonl"), text.format("d.jsonl, keep: 5, max_size: 100MiB")).changes == ()

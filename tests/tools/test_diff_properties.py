@@ -268,6 +268,11 @@ EDITS: dict[str, tuple[Kind, str, Edit]] = {
         api_keys=(["env:FIRST_KEY"], ["env:THIRD_KEY"]), base_url=("https://a.example", "https://a.example")
     )),
     "a header": (Kind.PROVIDER, "headers.x-team", _provider(headers=(None, {"X-Team": "blue"}))),
+    "a decision log": (Kind.LOG, "decision_log", _file(decision_log=(None, {"path": "d.jsonl"}))),
+    "a file of decisions": (Kind.LOG, "decision_log.path", _file(
+        decision_log=({"path": "d.jsonl"}, {"path": "e.jsonl"}))),
+    "whole decisions": (Kind.LOG, "decision_log.decisions", _file(
+        decision_log=({"path": "d.jsonl"}, {"path": "d.jsonl", "decisions": True}))),
     "a caller": (Kind.CALLER, "rights", _file(callers=(None, [_CALLER]))),
     "a right": (Kind.CALLER, "rights", _file(callers=([_CALLER], [{**_CALLER, "may": ["explain"]}]))),
     "a caller's key": (Kind.CALLER, "key", _file(callers=([_CALLER], [{**_CALLER, "key": "env:FIRST_KEY"}]))),

@@ -10,6 +10,7 @@ import pytest
 from router.config import load_text
 from router.config.tests_file import load_tests
 from router.errors import ConfigError
+from router.tools.expect import may_fit
 from router.tools.policy_test import run_tests
 from router.tools.policy_test_text import render
 from router.tools.text import Paint
@@ -87,7 +88,7 @@ def _findings(test: str, policy: str = POLICY) -> list[tuple[str, str, str]]:
         "request: {model: chat}, tags: [eu], expect: {stays_within: [eu]}",
         "request: {model: chat}, tags: [mars], expect: {error: invalid_request}",
         "request: {model: nothing}, expect: {error: model_not_found}",
-        "request: {model: chat}, expect: {never: ['b/*', spare/x]}",
+        "request: {model: chat}, expect: {never: ['b/*', b/spare]}",
         "request: {model: short}, tokens: 5000, expect: {error: context_length_exceeded}",
         "request: {model: short, messages: [{role: user, content: hi}]}, expect: {target: a/x}",
         "request: {model: lone, input: [text]}, expect: {target: a/x}",
@@ -141,7 +142,7 @@ def test_what_holds_passes(test: str) -> None:
             [("params.stop", '"x"', '"' + "s" * 58 + "… (request)")],
         ),
         (
-            "request: {model: chat}, expect: {never: [spare/*, 'a/*'], stays_within: [eu, us]}",
+            "request: {model: chat}, expect: {never: ['*/spare', 'a/*'], stays_within: [eu, us]}",
             [("never.1", "never a/*", "a/x was asked"), ("stays_within.1", "only us", "a/x was asked")],
         ),
         (
@@ -182,6 +183,21 @@ def test_what_holds_passes(test: str) -> None:
 def test_what_does_not_hold_is_a_finding(test: str, findings: list[tuple[str, str, str]]) -> None:
     """Each with what is written and what came of it."""
     assert _findings(test) == findings
+
+
+@pytest.mark.parametrize(
+    ("never", "index", "actual"),
+    [
+        (["b/*", "a/zz"], 1, "no target of the config is so named"),
+        (["a/x", "b/spair"], 1, "no target of the config is so named; did you mean `b/spare`?"),
+        (["bb/*"], 0, "no target of the config is so named; did you mean `b/*`?"),
+    ],
+)
+def test_a_never_that_holds_whatever_happens_fails(never: list[str], index: int, actual: str) -> None:
+    """A name that nobody has shows nothing: it is an error in its place, also where a request is refused."""
+    for asked in ("lone", "nobody-is-named-so"):
+        found = _findings(f"request: {{model: {asked}}}, expect: {{error: model_not_found, never: {never}}}")
+        assert found == [(f"never.{index}", f"never {never[index]}", actual)]
 
 
 KEEPING = """models:
@@ -341,3 +357,24 @@ def test_all_is_well_in_a_word() -> None:
     report = _run("{name: passes, request: {model: chat}}")
     assert render(report).endswith("\n1 passed")
     assert "\x1b[32mok\x1b[0m" in render(report, paint=Paint(on=True))
+
+
+@pytest.mark.parametrize(
+    ("target", "pattern", "may"),
+    [
+        ("a/x", "a/*", True),
+        ("a/x", "*x", True),
+        ("a/x", "b/*", False),
+        ("a/x", "a/x", True),
+        ("bytez/*", "bytez/org/model", True),
+        ("bytez/*", "bytez/paid/*", True),
+        ("bytez/paid/*", "bytez/*", True),
+        ("bytez/*", "byetz/*", False),
+        ("bytez/*", "byetz/a/b", False),
+        ("bytez/*-it", "*-instruct", False),
+        ("bytez/*-it", "*-4b-it", True),
+    ],
+)
+def test_which_patterns_may_name_a_wildcards_target(target: str, pattern: str, may: bool) -> None:
+    """Of a target that stands for many models it is enough that one of them could be meant."""
+    assert may_fit(target, pattern) is may

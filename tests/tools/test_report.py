@@ -131,3 +131,9 @@ def test_several_files_are_one_answer() -> None:
     good, bad = Report("a", (), 1), Report("b", (finding(1, 1),), None)
     assert to_dict([good, bad]) == {"ok": False, "diagnostics": [finding(1, 1).to_dict()]}
     assert to_dict([good, good]) == {"ok": True, "diagnostics": []}
+
+
+def test_what_could_not_be_read_is_not_ok() -> None:
+    """Without a config there is nothing that could be used, whatever was found."""
+    assert not Report("f.yaml", (), None).ok
+    assert Report("f.yaml", (), None).render() == "f.yaml: not ok (nothing could be read)"

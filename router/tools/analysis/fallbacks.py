@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from router.config.diagnostics import shorten
 from router.core.failure import FallbackList
 from router.core.traits import Capability
-from router.inherited import BYTEZ_KEY
 from router.preconditions import tagged
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def credentials(subject: Subject) -> None:
         used = {target.provider for group in chain for target in group.targets}
         keys = [subject.plan.providers[provider].credentials for provider in used]
         labels = {label for key in keys for label in key}
-        if len(chain) == 1 or not all(keys) or len(labels) != 1 or labels == {str(BYTEZ_KEY)}:
+        if len(chain) == 1 or not all(keys) or len(labels) != 1 or not any(map(subject.keyed, used)):
             continue
         message = f"every target of `{shorten(name)}` and of its fallbacks is asked with `{labels.pop()}`"
         subject.report("one-credential", ("models", name, "fallbacks"), message)

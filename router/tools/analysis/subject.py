@@ -63,6 +63,11 @@ class Subject:
         """Where the policy *keys* of *group* is written; None: it is built in."""
         return policy_at(group_layers(self.config, group.name), *keys)
 
+    def keyed(self, provider: str) -> bool:
+        """Whether the config says with which key *provider* is asked; else it is the built-in one."""
+        written = (self.config.providers or {}).get(provider)
+        return written is not None and (written.api_key is not None or written.api_keys is not None)
+
     def report(
         self,
         code: str,
