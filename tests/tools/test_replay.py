@@ -417,19 +417,3 @@ def test_json_is_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert data["differences"][0]["replayed"]["attempts"] == [["b/x", "ok"]]
     assert main(["replay", str(config), "--log", "no-such-log"]) == 2
     assert main(["replay", str(config), "--log", "/dev/zero"]) == 2
-
-
-def test_logs_without_a_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """They say so; a gate that nothing went through does not pass, and nobody reads that nothing changed."""
-    config = tmp_path / "router.yaml"
-    config.write_text(_B_ALONE)
-    log = tmp_path / "log"
-    log.write_text("")
-    assert main(["replay", str(config), "--log", str(log)]) == 0
-    printed = capsys.readouterr()
-    assert printed.err == f"router: warning: nothing was replayed: no request is in {log}\n"
-    assert "no request would" not in printed.out
-    assert main(["replay", str(config), "--log", str(log), "--json", "--fail-on", "any"]) == 2
-    printed = capsys.readouterr()
-    assert json.loads(printed.out)["requests"] == 0
-    assert "so --fail-on has nothing to judge" in printed.err
