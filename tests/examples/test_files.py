@@ -40,7 +40,7 @@ def test_a_file_passes_check(file: Path, capsys: pytest.CaptureFixture[str]) -> 
     code = main(["check", "--json", "--no-env", str(file)])
     report = orjson.loads(capsys.readouterr().out)
     found = {(item["code"], item["severity"]) for item in report["diagnostics"]}
-    litellm = {("litellm-approximate", "note"), ("one-credential", "note")}  # It has each deployment name a key.
+    litellm = {("litellm-approximate", "note"), ("one-credential", "note")}  # Each has its key
     assert found <= {("missing-reference", "note")} | (set() if file in NATIVE else litellm)
     assert (code, report["ok"]) == (0, True)
 
