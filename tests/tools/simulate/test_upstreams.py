@@ -95,7 +95,7 @@ def test_a_hint_makes_a_503_an_overload() -> None:
     assert Fault(503).failure(1.2).hint_s == 2.0
     assert Fault("overloaded").failure(1.2).hint_s == 2.0
     assert Fault(500).may_hint
-    assert not Fault(504).may_hint
+    assert not Fault(408).may_hint
     assert not Fault(401).may_hint
     assert not Fault("hang").may_hint
 
