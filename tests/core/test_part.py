@@ -6,7 +6,7 @@ import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from router.core.delays import Hedge
@@ -105,6 +105,7 @@ def _story(
     return story.chain, story.sends, story.end, story.ended, story.content
 
 
+@settings(max_examples=max(30, settings().max_examples // 4))  # Each plays a crowd, and is slow to trace.
 @given(data=st.data())
 def test_a_request_comes_to_the_same_in_its_part(data: st.DataObject) -> None:
     """Whoever waits, whatever is in flight, limited, cooling, ejected or learned; nothing is changed."""
