@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from router.core.part import part_of
+from router.part import part_of
 from router.request import ChatRequest
 from router.resume import delivery_of
 from router.virtual import Timeline

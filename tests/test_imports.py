@@ -34,7 +34,7 @@ _CLIENT = {
         "decision",
     ),
     *("default", "driver", "eligible", "engine", "flight", "held", "keeping", "loops", "making", "offline"),
-    *("outcomes", "plainjson", "rehearsal", "request", "resume", "rights", "routes", "runs", "seat"),
+    *("outcomes", "part", "plainjson", "rehearsal", "request", "resume", "rights", "routes", "runs", "seat"),
     *("shape", "snapshot", "starting", "streams", "trace"),
 }
 _UNDER = {*_CLIENT, *_PLAN, *_SIDES, "virtual"}

@@ -14,8 +14,8 @@ from router.core.events import Started
 from router.core.failure import FailureClass
 from router.core.health import Ejection
 from router.core.limits import Limits, Scope
-from router.core.part import part_of
 from router.core.table import Retries
+from router.part import part_of
 from router.virtual import Reply, Script, Timeline, failing
 from tests.core.crowd import BAD, OK, Caller, Crowd, broken
 from tests.core.world import Reply as Told
