@@ -155,9 +155,8 @@ class HttpxTransport:
 
     async def aclose(self) -> None:
         """Close every connection; see Transport."""
-        if (
-            self._closing is None
-        ):  # Cancelled at the first connection, httpx2 would have forgotten the others.
+        # Cancelled at the first connection, httpx2 would have forgotten the others.
+        if self._closing is None:
             self._closing = asyncio.ensure_future(self._transport.aclose())
         await asyncio.shield(self._closing)
 

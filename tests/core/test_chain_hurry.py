@@ -12,8 +12,8 @@ from tests.core.world import World, group, world
 NEVER = Retries(max=0)
 
 
-def _alone(timeout_s: float | None, **more: float) -> World:
-    return world(group("a/x", retries=NEVER, **more), timeout_s=timeout_s)  # type: ignore[arg-type]  # Seconds.
+def _alone(timeout_s: float | None, attempt_timeout_s: float | None = None) -> World:
+    return world(group("a/x", retries=NEVER, attempt_timeout_s=attempt_timeout_s), timeout_s=timeout_s)
 
 
 def _ran_out(one: World, *, after: float, status: int | None = None) -> bool:

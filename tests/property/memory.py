@@ -8,6 +8,7 @@ import logging
 import math
 import selectors
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,7 +22,7 @@ from router.types import FailureClass
 from tests.library.upstream import DONE, END, ROLE, chunk, completion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from router.adapters.base import UpstreamRequest
     from router.server.app import Gateway
@@ -163,6 +164,17 @@ class MemoryResponse:
 
     async def aclose(self) -> None:
         """Nothing is open."""
+
+
+@contextmanager
+def keeping(config: Mapping[str, Any], upstreams: Upstreams) -> Iterator[tuple[asyncio.Runner, Router]]:
+    """A router on a loop of virtual time, by which its kept answers grow old too."""
+    with (
+        asyncio.Runner(loop_factory=VirtualLoop) as runner,
+        open_router(config, upstreams) as router,
+    ):
+        router.engine.answers.memory.clock = runner.get_loop().time
+        yield runner, router
 
 
 def open_router(config: Mapping[str, Any], upstreams: Upstreams) -> Router:

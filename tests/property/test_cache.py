@@ -22,7 +22,7 @@ from router.request import Ask, checked_request
 from router.server.app import create_app
 from router.types import FailureClass
 from tests.library.upstream import DONE, chunk, completion
-from tests.property.memory import Listening, Said, Upstreams, VirtualLoop, open_router, serve
+from tests.property.memory import Listening, Said, Upstreams, VirtualLoop, keeping, open_router, serve
 
 if TYPE_CHECKING:
     from router import Router
@@ -352,11 +352,7 @@ def test_invariant_36_what_must_not_be_stored_is_not(steps: list[Step36]) -> Non
         "models": {"g": "a/x"},
     }
     weather: list[Said] = []
-    with (
-        asyncio.Runner(loop_factory=VirtualLoop) as runner,
-        open_router(config, Upstreams({"a/x": weather})) as router,
-    ):
-        router.engine.answers.memory.clock = runner.get_loop().time
+    with keeping(config, Upstreams({"a/x": weather})) as (runner, router):
         runner.run(_check_36(router, weather, steps))
 
 
@@ -502,11 +498,7 @@ def test_invariant_38_nobody_is_held_up_by_another(
 
 def _play_38(crowd: list[Caller38], upstreams: Upstreams, *, stream: bool) -> list[str]:
     """How each request ended; nothing is left of them."""
-    with (
-        asyncio.Runner(loop_factory=VirtualLoop) as runner,
-        open_router(CONFIG_38, upstreams) as router,
-    ):
-        router.engine.answers.memory.clock = runner.get_loop().time
+    with keeping(CONFIG_38, upstreams) as (runner, router):
         ends = runner.run(_all_38(router, crowd, stream=stream))
         assert len(router.engine.answers.flights) == 0
         assert router.engine.shared.loads.in_flight == {}

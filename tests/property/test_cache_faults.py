@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from router import errors
 from tests.library.upstream import DONE, chunk, completion
-from tests.property.memory import Said, Upstreams, VirtualLoop, open_router
+from tests.property.memory import Said, Upstreams, keeping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,11 +162,7 @@ def test_invariant_37_a_damaged_answer_is_a_miss(case: Case) -> None:
     time limit is for a shared cache to hold, and there is none.
     """
     weather: list[Said] = []
-    with (
-        asyncio.Runner(loop_factory=VirtualLoop) as runner,
-        open_router(CONFIG, Upstreams({"a/x": weather})) as router,
-    ):
-        router.engine.answers.memory.clock = runner.get_loop().time
+    with keeping(CONFIG, Upstreams({"a/x": weather})) as (runner, router):
         runner.run(_check(router, weather, case))
 
 

@@ -115,6 +115,7 @@ async def test_left_during_the_handshake(up: Upstream, make: Made, how: str) -> 
     """A deadline or a cancellation inside the TLS handshake closes the socket."""
     transport = make(TransportSettings(https=True))
     request = post(up.url.replace("http:", "https:"))
+    # Within it a first lane is made, which reads the system's authorities.
     task = asyncio.create_task(transport.send(request, soon(1 if how == "deadline" else 5)))
     await asyncio.to_thread(wait_until, lambda: up.open == 1)
     if how == "cancelled":
