@@ -13,5 +13,7 @@ with Router.from_file("router.yaml") as router:
         router.completion("chat", [{"role": "user", "content": "A secret of mine."}], max_tokens=20)
 
 lines = LOG.read_text().splitlines()  # All are written once the router is closed.
-asked = json.loads(lines[0])["asked"]
+first = json.loads(lines[0])
+asked, decision = first["asked"], first["decision"]
 print(len(lines), "lines;", asked["params"], asked["messages"], "secret" in LOG.read_text())
+print(decision["first"], [target["share"] for target in decision["chain"][0]["targets"]])

@@ -86,7 +86,8 @@ PRINTED: dict[str, list[str]] = {
     "replay": [
         (
             r"^4 lines; \{'max_tokens': 20\} "
-            r"\[\{'role': 'user', 'parts': \['string'\], 'calls': False\}\] False\n$"
+            r"\[\{'role': 'user', 'parts': \['string'\], 'calls': False\}\] False\n"
+            r"bytez/google/gemma-3-4b-it \[0\.75, 0\.25, 0\.0\]\n$"
         ),
         r"^24 requests, .*\nno request would have been decided otherwise\n$",
         (
