@@ -124,6 +124,9 @@ class Upstream:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
+        for listening in server.sockets:  # Who is accepted just now must still find a server to belong to.
+            self._loop.remove_reader(listening.fileno())
+        await asyncio.sleep(0)
         server.close()
         for _ in range(_TURNS):  # What was accepted just now takes some to begin; what is aborted, to end.
             await asyncio.sleep(0)
