@@ -132,11 +132,9 @@ def ready_with(m: Moment, target: Target, at: float) -> dict[int, float]:
 
 
 def _ready_from(known: Sequence[Health], at: float) -> float | None:
-    for item in known:
-        at = max(at, item.cooling_until)
-        if item.status(at) is Status.EJECTED:
-            return None
-    return at
+    # All of it cools before any of it is looked at: an ejection may be over when the last is done.
+    at = max([at, *(item.cooling_until for item in known)])
+    return None if any(item.status(at) is Status.EJECTED for item in known) else at
 
 
 def ejected_until(m: Moment, target: Target) -> float:

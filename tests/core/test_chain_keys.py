@@ -151,6 +151,24 @@ def test_when_all_cool_the_first_that_is_ready_is_waited_for() -> None:
     assert last.retry_after_s == pytest.approx(30.0)
 
 
+@pytest.mark.parametrize("keys", ["env:K1", "env:K1 env:K2"])
+def test_a_cooling_key_is_waited_for_beyond_the_targets_ejection(keys: str) -> None:
+    """However many keys there are: the ejection is over before they have cooled, and then it may be asked."""
+    asked = group("a/x", ejection=Ejection(consecutive=2, base_s=1.0), retries=Retries(max=0, max_wait_s=5.0))
+    crowd = Crowd([asked], credentials={"a": keys})
+    replies = [
+        *[Reply(Failure(FailureClass.SERVER_ERROR), after_s=0.9)] * 2,
+        *[Reply(Failure(FailureClass.RATE_LIMITED, hint_s=3.0), after_s=1.0)] * 2,
+        Reply(after_s=0.1),
+    ]
+    crowd.run([*[Caller()] * 4, Caller(gap_s=1.1)], {"a/x": replies})
+    waited, sent, ended = [action for _, action in crowd.worlds[-1].actions]
+    assert isinstance(waited, SetTimer)
+    assert waited.at == pytest.approx(4.0)
+    assert isinstance(sent, Send)
+    assert isinstance(ended, Finish)
+
+
 def test_panic_takes_the_least_bad_credential_that_does_not_cool() -> None:
     """Refused ones may be tried once when nothing is ready, one that said "later" may not."""
     crowd = crowd_of("a/x", retries=Retries(max_wait_s=1.0))

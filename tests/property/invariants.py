@@ -13,7 +13,7 @@ SAYS: dict[int, str] = {
     5: "No attempt starts with less than 50 ms left, or lasts longer than its time and what is left.",
     6: "No wait after the last attempt, and none longer than the time left.",
     7: "The n-th backoff is uniform in [0, min(cap, base · 2^(n-1))).",
-    8: "The same target is not asked before its hint is over, nor after a hint beyond the cap.",
+    8: "A retry does not ask the same target before its hint is over, nor after a hint beyond the cap.",
     9: "Any bytes in a hint's place are no hint or a bounded one; a past date is 0.",
     10: "Every answer has exactly one class, the same each time.",
     11: "A refusal is not sent to the same target with the same credential again.",
