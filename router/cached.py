@@ -264,7 +264,9 @@ class CachedRun(Running):
         """Whether the last good answer stands in for a new one."""
         entry = stand_in(self._answers, self._use, type(error))
         if entry is not None:
-            self._kept = KeptRun(self._request, entry, self._account, stale=True)
+            # Another form of the request may have been answered meanwhile: then it is a hit like any other.
+            stale = self._answers.memory.clock() >= entry.fresh_until
+            self._kept = KeptRun(self._request, entry, self._account, stale=stale)
         return entry is not None
 
     def _note_other(self) -> None:

@@ -402,6 +402,21 @@ async def test_stale_answers_for_all_who_waited(up: Upstream) -> None:
         assert await asyncio.gather(*others) == [("hi", "stale")] * 2
 
 
+async def test_an_answer_that_was_kept_meanwhile_is_a_hit(up: Upstream) -> None:
+    """A plain request fails after a stream of the same was answered: nothing is stale about what it gets."""
+    gate = asyncio.Event()
+    up.script(gated(gate, streamed=False, then=reply(500, {})))
+    router, _ = cached(up, ttl="1h")
+    async with router:
+        (first,) = begun(router, 1, streamed=False)
+        await asked(up)
+        up.script(stream(ROLE, SAY, END, DONE))
+        assert await answer(router, streamed=True) == ("hi", "miss")
+        up.script(reply(500, {}))
+        up.release(gate)
+        assert await first == ("hi", "hit")
+
+
 async def test_a_request_that_comes_as_the_answer_is_kept_takes_it(up: Upstream) -> None:
     """Between the look into memory and the call it is looked once more."""
     up.script(OK)
