@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bench import configs, gateways
 from bench.measures import interleave
 from bench.processes import Load, NotRun, Slice
-from bench.upstream import CHUNKS
+from bench.upstream import CHUNKS, SLOW_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,11 @@ _SSE_CONNECTIONS = 8
 _LATENCY_S = 20.0
 _LATENCY_PER_S = 50
 _REQUESTS = 50_000
-_PARTS = 10
+_FIRST = 5_000
+_WARM_UP = 1_000
+_AGED_SLICE = 200  # Requests, in each of so many slices a round: a fresh gateway comes to 4,200 in all.
+_AGED_SLICES = 16
+_LONGEST_S = 600.0
 _SETTLE_S = 2.0
 _MANY_CORES = 8
 _MANY_STREAMS = 10_000
@@ -36,7 +40,8 @@ _MANY_STREAMS = 10_000
 class Asked:
     """One scenario: what the load generator sends. As ``bench.load.Job`` has it.
 
-    *peers*: whether other routers are asked too. *cores*: as many the machine must have.
+    *hang_up_s*: one client in four hangs up, within so many seconds; gateways are then also asked without
+    these. *peers*: whether other routers are asked too. *cores*: as many the machine must have.
     """
 
     name: str
@@ -45,6 +50,7 @@ class Asked:
     connections: int = 32
     rate: float = 0.0
     seconds: float = 0.0
+    hang_up_s: float = 0.0
     peers: bool = False
     cores: int = 1
     workers: int = 1
@@ -64,6 +70,7 @@ SCENARIOS = (
     Asked("gateway-sse1", route="s1", connections=_SSE_CONNECTIONS),
     Asked("gateway-sse16", route="s16", connections=_SSE_CONNECTIONS),
     Asked("gateway-hit", route="hit"),
+    Asked("gateway-hang-ups", route="slow", connections=96, seconds=1.5, hang_up_s=SLOW_S / 2),
     Asked("latency", connections=4, rate=_LATENCY_PER_S, seconds=_LATENCY_S),
     Asked("workers", connections=256, cores=_MANY_CORES, workers=4),
     Asked("streams", route="s16", connections=_MANY_STREAMS, cores=_MANY_CORES, seconds=10.0),
@@ -116,6 +123,8 @@ def measure(samples: Samples, pace: Pace, *, asked: Asked, how: Starts) -> None:
                 samples.miss(f"{asked.name}/{name}", str(why))
                 continue
             runs[name] = run
+            if asked.hang_up_s and name != "floor":
+                runs[f"{name}-none"] = partial(_run, load, gateway, replace(asked, hang_up_s=0.0))
         interleave(samples, asked.name, runs, pace)
 
 
@@ -136,6 +145,7 @@ def job(gateway: Gateway, asked: Asked, seconds: float, requests: int = 0) -> di
         "seconds": seconds,
         "requests": requests,
         "rate": asked.rate,
+        "hang_up_s": asked.hang_up_s,
         "chunks": asked.chunks,
     }
 
@@ -155,20 +165,39 @@ def starting(samples: Samples, pace: Pace, *, how: Starts) -> None:
                 samples.miss(f"start/{name}", str(why))
 
 
-def ageing(samples: Samples, _pace: Pace, *, how: Starts) -> None:
-    """What 50,000 requests leave behind: memory, and whether a request costs more at the end than before."""
-    name = configs.best_transport()
-    with how[name]() as gateway, Load() as load:
-        time.sleep(_SETTLE_S / 4)
-        idle_mb = gateway.rss_mb()
-        asked = Asked("ageing")
-        costs = []
-        for _ in range(_PARTS):
-            part = load.run(gateway, job(gateway, asked, 600.0, _REQUESTS // _PARTS))
-            costs.append(1e6 * part.cpu_s / part.done)
-            if len(costs) == 1:
-                samples.add("ageing/gateway/warm_mb", gateway.rss_mb() - idle_mb)
-        time.sleep(_SETTLE_S)
-        samples.add("ageing/gateway/grown_mb", gateway.rss_mb() - idle_mb)
-        samples.add("ageing/gateway/early_us", sum(costs[1:4]) / 3)
-        samples.add("ageing/gateway/late_us", sum(costs[7:]) / 3)
+def ageing(samples: Samples, pace: Pace, *, how: Starts) -> None:
+    """What 50,000 requests leave behind: memory, and whether a request costs more than in a fresh gateway."""
+    start = how[configs.best_transport()]
+    try:
+        for _ in range(pace.rounds):
+            with start() as old, Load() as load:
+                _age(samples, load, old)
+                with start() as fresh:
+                    _serve(load, fresh, _WARM_UP)
+                    runs = {"old": partial(_some, load, old), "fresh": partial(_some, load, fresh)}
+                    interleave(samples, "ageing", runs, replace(pace, rounds=1, slices=_AGED_SLICES))
+                if samples.why.keys() & {"ageing/old", "ageing/fresh"}:
+                    return
+    except NotRun as why:
+        for subject in ("gateway", "old", "fresh"):
+            samples.miss(f"ageing/{subject}", str(why))
+
+
+def _age(samples: Samples, load: Load, gateway: Gateway) -> None:
+    """Let a new gateway serve 50,000 requests, and see how its memory grows."""
+    time.sleep(_SETTLE_S / 4)
+    idle_mb = gateway.rss_mb()
+    _serve(load, gateway, _FIRST)
+    samples.add("ageing/gateway/warm_mb", gateway.rss_mb() - idle_mb)
+    _serve(load, gateway, _REQUESTS - _FIRST)
+    time.sleep(_SETTLE_S)
+    samples.add("ageing/gateway/grown_mb", gateway.rss_mb() - idle_mb)
+
+
+def _some(load: Load, gateway: Gateway, _seconds: float) -> Slice:
+    """A slice of so many requests, not seconds: a fresh gateway shall not have served many."""
+    return _serve(load, gateway, _AGED_SLICE)
+
+
+def _serve(load: Load, gateway: Gateway, requests: int) -> Slice:
+    return load.run(gateway, job(gateway, Asked("ageing"), _LONGEST_S, requests))

@@ -84,10 +84,10 @@ def ours(upstream_port: int, transport: str, folder: Path, *, workers: int = 1) 
     """``router serve`` with a caller, limits and its log, as JSON, into a file."""
     configs.check_transport(transport)
     cached = configs.has_cache()
-    path = folder / f"{transport}-{workers}.yaml"
+    port = _free_port()
+    path = folder / f"{transport}-{port}.yaml"  # Two may run side by side, each with its own log.
     path.write_text(configs.gateway(upstream_port, transport, cached=cached))
     command = [PYTHON, "-m", "router.cli", "serve", "--config", str(path), "--log-format", "json"]
-    port = _free_port()
     command += ["--port", str(port), "--workers", str(workers)]
     with path.with_suffix(".log").open("w") as log, Gateway(command, environ=KEYS, log=log) as gateway:
         gateway.port = port

@@ -142,6 +142,17 @@ def _library() -> list[Row]:
                 f"library-chain/{name}/cpu_us",
                 f"library-chain/bare-{name}/cpu_us",
             ),
+            Row(
+                f"library call while one in four is cancelled, over bare {_NAMES[name]} the same: added",
+                f"library-cancels/{name}/cpu_us",
+                f"library-cancels/bare-{name}/cpu_us",
+                Kind.ADDED,
+            ),
+            Row(
+                f"library call over {_NAMES[name]} while one in four is cancelled, to one while none is",
+                f"library-cancels/{name}/cpu_us",
+                f"library-cancels/{name}-none/cpu_us",
+            ),
         ]
     rows += [
         Row(
@@ -217,8 +228,16 @@ def _gateway() -> list[Row]:
                 ("2mb", "prompts of 2 MB", None),
                 ("sse1", "a chunk, one event a read", 1.5),
                 ("sse16", "a chunk, 16 events a read", 1.5),
+                ("hang-ups", "while one client in four hangs up", None),
             )
         ]
+        rows.append(
+            Row(
+                f"gateway over {_NAMES[name]} while one client in four hangs up, to while none does",
+                f"gateway-hang-ups/{name}/cpu_us",
+                f"gateway-hang-ups/{name}-none/cpu_us",
+            )
+        )
         rows += [
             Row(
                 f"gateway over {_NAMES[name]}, time to the first chunk, {said}: added to the floor's",
@@ -289,9 +308,9 @@ def _weight() -> list[Row]:
         Row("memory after 50,000 requests: added", "ageing/gateway/grown_mb", "", value, 5.0, unit="MB"),
         Row("of these, after the first 5,000", "ageing/gateway/warm_mb", "", value, unit="MB"),
         Row(
-            "a request after 50,000 to one before",
-            "ageing/gateway/late_us",
-            "ageing/gateway/early_us",
+            "a request after 50,000 to one in a fresh gateway",
+            "ageing/old/cpu_us",
+            "ageing/fresh/cpu_us",
             goal=1.1,
         ),
         Row(

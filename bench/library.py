@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bench.processes import Slice
 
 _MANY_S = 2.0
+_CANCELS_S = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def scenarios(litellm: str | None) -> list[Scenario]:
                 for groups in (10, configs.MANY_GROUPS)
             },
         ),
+        Scenario("library-cancels", _beside_cancels(), 32, _CANCELS_S),
         Scenario("library-2000", _over("Call", route="slow", only="pyreqwest"), 2_000, _MANY_S),
         Scenario(
             "core",
@@ -103,6 +105,22 @@ def _synchronous() -> dict[str, Called]:
         f"sync-{transport}": Called("subjects:Sync", {"transport": transport})
         for transport in ("httpx", "pyreqwest")
     }
+
+
+def _beside_cancels() -> dict[str, Called]:
+    """Calls beside which one in four is cancelled; over a router also the same calls without these."""
+    found = {
+        "bare-httpx": _beside("BareHttpx"),
+        "bare-pyreqwest": _beside("BarePyreqwest"),
+    }
+    for transport in ("httpx", "pyreqwest"):
+        found[transport] = _beside("Call", transport=transport)
+        found[f"{transport}-none"] = _beside("Call", cancels=False, transport=transport)
+    return found
+
+
+def _beside(subject: str, *, cancels: bool = True, **options: Any) -> Called:
+    return Called("cancels:Cancels", {"subject": subject, "options": options, "cancels": cancels})
 
 
 def measure(samples: Samples, pace: Pace, *, scenario: Scenario, port: int) -> None:

@@ -4,7 +4,8 @@
 for another line, begins, and prints what came of it in a line of JSON.
 
 Closed loop: each connection sends its next request when it has read the reply. Open loop: requests leave
-at a fixed rate, whatever became of those before; one that finds no idle connection makes one. Times are
+at a fixed rate, whatever became of those before; one that finds no idle connection makes one. Clients
+that hang up close their connection before the reply, and go on with a new one. Times are
 taken from the moment a request is written: how late a timer of this process fires is not the server's
 doing.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import re
 import sys
 import time
@@ -29,6 +31,8 @@ _LAST_CHUNK = b"0\r\n\r\n"
 _CONTENT = b'"content":" '  # What a chunk with content of the static upstream holds, and its role chunk not.
 _FRAME = re.compile(rb"\r\n[0-9a-fA-F]+\r\n")  # Between two chunks of HTTP's, which may cut an event.
 _PATIENCE_S = 60.0
+_HUNG_UP = 4
+_SEED = 20_240_229
 _SPREAD_S = 0.25  # About as long as a stream of 16 events a write lasts.
 
 
@@ -46,6 +50,8 @@ class Job:
         requests: how many at most; 0: as many as there is time for.
         rate: requests a second in the open loop; 0: the closed loop.
         chunks: content chunks that each reply must have; 0: it is no stream.
+        hang_up_s: one request in four is given up, at a moment up to so many seconds after it was sent;
+            0: none is. It counts as neither good nor bad.
     """
 
     port: int
@@ -57,6 +63,7 @@ class Job:
     requests: int = 0
     rate: float = 0.0
     chunks: int = 0
+    hang_up_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -83,14 +90,18 @@ def _part(values: list[float], percent: int) -> float:
 
 
 class Connection(asyncio.Protocol):
-    """One connection to the server: sends a request and reads its reply, of which it looks at little."""
+    """One connection to the server: sends a request and reads its reply, of which it looks at little.
+
+    Attributes:
+        busy: whether a reply is still to come.
+    """
 
     def __init__(self, job: Job, request: bytes, result: Result, done: Callable[[Connection], None]) -> None:
         self._job = job
         self._request = request
         self._result = result
         self._done = done
-        self._busy = False
+        self.busy = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
@@ -102,13 +113,13 @@ class Connection(asyncio.Protocol):
         self._left = -1  # Bytes still to come; -1: the head has yet to, -2: up to a chunk of none.
         self._pieces: list[bytes] = []
         self._first_s: float | None = None
-        self._busy = True
+        self.busy = True
         self._sent = time.perf_counter()
         self._transport.write(self._request)
 
     def close(self) -> None:
         """Close the connection."""
-        self._busy = False
+        self.busy = False
         self._transport.close()
 
     def data_received(self, data: bytes) -> None:
@@ -134,7 +145,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """Count a request that is cut as bad."""
-        if self._busy:
+        if self.busy:
             self._end(good=False)
 
     def _finish(self) -> None:
@@ -142,7 +153,7 @@ class Connection(asyncio.Protocol):
         self._end(good=self._head.startswith(b"HTTP/1.1 200 ") and seen == self._job.chunks)
 
     def _end(self, *, good: bool) -> None:
-        self._busy = False
+        self.busy = False
         if good:
             self._result.good += 1
             self._result.whole_s.append(time.perf_counter() - self._sent)
@@ -162,7 +173,10 @@ class Run:
         self._request = _request(job)
         self._begun = 0
         self._running = 0
+        self._open: set[Connection] = set()
         self._idle: list[Connection] = []
+        self._moments = random.Random(_SEED)  # noqa: S311 - the same moments every time
+        self._returning: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
 
     async def run(self) -> Result:
@@ -184,7 +198,7 @@ class Run:
                     await asyncio.sleep(_SPREAD_S / len(connections))
             await asyncio.wait_for(self._over.wait(), self._job.seconds + _PATIENCE_S)
         self._result.wall_s = time.perf_counter() - began
-        for connection in {*connections, *self._idle}:
+        for connection in self._open:
             connection.close()
         return self._result
 
@@ -195,12 +209,27 @@ class Run:
             "127.0.0.1",
             self._job.port,
         )
+        self._open.add(connection)
         return connection
 
     def _begin(self, connection: Connection) -> None:
         self._begun += 1
         self._running += 1
         connection.send()
+        if self._job.hang_up_s and self._begun % _HUNG_UP == 0:
+            moment = self._moments.uniform(0.0, self._job.hang_up_s)
+            asyncio.get_running_loop().call_later(moment, self._hang_up, connection)
+
+    def _hang_up(self, connection: Connection) -> None:
+        if connection.busy:
+            connection.close()
+            self._open.discard(connection)
+            task = asyncio.ensure_future(self._return())
+            self._returning.add(task)
+            task.add_done_callback(self._returning.discard)
+
+    async def _return(self) -> None:
+        self._ended(await self._connect())
 
     def _ended(self, connection: Connection) -> None:
         self._running -= 1

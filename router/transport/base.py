@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from router.types import Secret
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -42,21 +40,8 @@ class TransportSettings:
 STALE_S = 1.0
 """A kept connection that breaks later than this, in seconds, broke while the upstream was at work."""
 
-# Replies are small and CPU is dear; an upstream that compresses all the same is decoded under the cap.
-_ALWAYS = {"accept-encoding": "identity", "user-agent": "bytez-router"}
-
-
 CODINGS = frozenset({"", "identity", "gzip", "deflate"})
 """What a transport decodes, one at most; anything else cannot be read. Only ``identity`` is asked for."""
-
-
-def wire_headers(request: UpstreamRequest) -> list[tuple[str, str]]:
-    """What goes out as the headers of *request*: its own, secrets revealed, and ours that it lacks."""
-    named = {name for name, _ in request.headers}
-    return [
-        *(always for always in _ALWAYS.items() if always[0] not in named),
-        *((name, value.reveal() if isinstance(value, Secret) else value) for name, value in request.headers),
-    ]
 
 
 class TransportFailure(Exception):

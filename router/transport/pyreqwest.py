@@ -16,13 +16,13 @@ from pyreqwest.http import HeaderMap, Url
 
 from router.transport import base, sockets
 from router.transport.alarm import Alarm
-from router.transport.base import TransportFailure, wire_headers
+from router.transport.base import TransportFailure
 from router.transport.lanes import Lanes
+from router.transport.prepared import Prepared
 from router.types import FailureClass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import TypeAlias
 
     from pyreqwest.request import StreamRequest
     from pyreqwest.response import Response
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
     from router.adapters.base import UpstreamRequest
     from router.transport.base import TransportSettings
     from router.transport.lanes import Lane
-
-    _Prepared: TypeAlias = tuple[Url, HeaderMap]
-
-_MANY = 256
-"""Addresses kept prepared, and sets of headers; a plan has few, a wildcard may have many."""
 
 _LONGEST_S = 10.0**6
 """Seconds that stand for no limit: pyreqwest takes no infinity."""
@@ -57,9 +52,7 @@ class PyreqwestTransport:
     def __init__(self, settings: TransportSettings) -> None:
         self._max_bytes = settings.max_reply_bytes
         self._lanes = Lanes(settings)
-        self._urls: dict[str, Url] = {}
-        # By identity: an adapter's requests share their headers. They are held, so that no id comes again.
-        self._headers: dict[int, tuple[object, HeaderMap]] = {}
+        self._prepared = Prepared(Url, HeaderMap)
 
     async def send(self, request: UpstreamRequest, until: float, *, whole: bool = False) -> PyreqwestResponse:
         """Send *request*; see Transport.
@@ -68,7 +61,7 @@ class PyreqwestTransport:
         the request then goes out once more, on a new one.
         """
         loop = asyncio.get_running_loop()
-        prepared = self._prepared(request)
+        prepared = self._prepared.of(request)
         lane = await self._lanes.take(until)
         state = lane.state()
         if state not in (0, sockets.ESTABLISHED):  # pyreqwest may not know yet, and use it.
@@ -87,33 +80,14 @@ class PyreqwestTransport:
         """Close every connection; see Transport."""
         await self._lanes.aclose()
 
-    def _prepared(self, request: UpstreamRequest) -> _Prepared:
-        """The address and the headers of *request*.
-
-        Raises:
-            TransportFailure: they cannot be sent.
-        """
-        url = self._urls.get(request.url)
-        if url is None:
-            if len(self._urls) >= _MANY:
-                self._urls.clear()
-            try:
-                url = self._urls[request.url] = Url(request.url)
-            except ValueError as exc:
-                raise TransportFailure(FailureClass.CONNECTION, "the address cannot be read") from exc
-        held = self._headers.get(id(request.headers))
-        if held is None:
-            if len(self._headers) >= _MANY:
-                self._headers.clear()
-            try:
-                held = (request.headers, HeaderMap(wire_headers(request)))
-            except ValueError as exc:
-                raise TransportFailure(FailureClass.PROTOCOL, "a header cannot be sent") from exc
-            self._headers[id(request.headers)] = held
-        return url, held[1]
-
     async def _send(
-        self, lane: Lane, request: UpstreamRequest, prepared: _Prepared, until: float, *, whole: bool
+        self,
+        lane: Lane,
+        request: UpstreamRequest,
+        prepared: tuple[Url, HeaderMap],
+        until: float,
+        *,
+        whole: bool,
     ) -> PyreqwestResponse:
         loop = asyncio.get_running_loop()
         alarm = Alarm(loop)
@@ -138,7 +112,7 @@ class PyreqwestTransport:
         return opened
 
     def _exchange(
-        self, lane: Lane, request: UpstreamRequest, prepared: _Prepared, whole_until: float | None
+        self, lane: Lane, request: UpstreamRequest, prepared: tuple[Url, HeaderMap], whole_until: float | None
     ) -> StreamRequest:
         """What sends *request*; *whole_until*: when the whole reply must have come, None for a stream."""
         builder = (

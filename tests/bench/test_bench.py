@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import io
+import itertools
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bench import __main__ as bench
-from bench import baseline, report
+from bench import baseline, configs, gateway, report, subjects
+from bench.cancels import Cancels
 from bench.goals import ROWS, Kind, Outcome, Row, outcome
+from bench.load import Job, Run
 from bench.measures import Pace, Samples, interleave
 from bench.processes import NotRun, Slice
 
@@ -125,6 +131,89 @@ def test_subjects_take_turns() -> None:
     assert "".join(turns) == "abc" + "cba" + "ba" + "ab"
     assert samples.values == {"s/a/cpu_us": [50_000.0] * 2, "s/b/cpu_us": [50_000.0] * 2}
     assert samples.why == {"s/c": "broke"}
+
+
+async def test_clients_that_hang_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One request in four is given up, is neither good nor bad, and its client comes back for the next."""
+    requests = itertools.count(1)
+    ends: asyncio.Queue[int] = asyncio.Queue()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65_536):
+            number = next(requests)
+            if number % 4:  # The others are waited for in vain.
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        ends.put_nowait(number)
+        writer.close()
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    async with asyncio.timeout(20), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        result = await Run(Job(port, "/", {}, "{}", seconds=60.0, requests=10, hang_up_s=0.02)).run()
+        assert (result.good, result.bad) == (8, 0)
+        assert [await ends.get() for _ in range(3)] == [4, 8, 10]
+
+
+async def test_calls_beside_cancelled_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three calls end, and the fourth is cancelled; or there is none."""
+    ended: list[str] = []
+
+    class Subject:
+        def __init__(self, port: int, route: str) -> None:
+            assert (port, route) == (1, "slow")
+
+        async def call(self) -> None:
+            try:
+                if len(ended) == 3:
+                    await asyncio.Event().wait()
+                ended.append("well")
+            except asyncio.CancelledError:
+                ended.append("cancelled")
+                raise
+
+    monkeypatch.setattr(subjects, "Subject", Subject, raising=False)
+    await Cancels(1, subject="Subject", options={}, cancels=True).call()
+    assert ended == ["well"] * 3 + ["cancelled"]
+    ended.clear()
+    await Cancels(1, subject="Subject", options={}, cancels=False).call()
+    assert ended == ["well"] * 3
+
+
+def test_ageing_compares_with_a_fresh_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each round an old gateway has served 50,000 first, and a new one beside it a tenth at most."""
+    served: list[tuple[int, int]] = []
+    made = itertools.count()
+
+    class OneGateway:
+        port, path, headers = 1, "/", {"a": "b"}
+
+        def __init__(self) -> None:
+            self.number = next(made)
+
+        def model(self, route: str) -> str:
+            return route
+
+        def rss_mb(self) -> float:
+            return 50.0 + sum(requests for number, requests in served if number == self.number) / 10_000
+
+    class OneLoad:
+        def run(self, asked: OneGateway, job: dict[str, int]) -> Slice:
+            served.append((asked.number, job["requests"]))
+            return Slice(job["requests"], job["requests"] * (2.0 if asked.number % 2 == 0 else 1.0))
+
+    monkeypatch.setattr(gateway, "Load", lambda: contextlib.nullcontext(OneLoad()))
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    samples = Samples()
+    how: Any = {configs.best_transport(): lambda: contextlib.nullcontext(OneGateway())}
+    gateway.ageing(samples, Pace(rounds=2, slices=1, seconds=0.1), how=how)
+    for old, fresh in ((0, 1), (2, 3)):
+        turns = [number for number, _ in served]
+        before = served[turns.index(old) : turns.index(fresh)]
+        assert sum(requests for _, requests in before) == 50_000
+        assert sum(requests for number, requests in served if number == fresh) <= 5_000
+    assert samples.values["ageing/gateway/grown_mb"] == [5.0, 5.0]
+    (row,) = [row for row in ROWS if row.of == "ageing/old/cpu_us"]
+    assert outcome(row, samples).values == [2.0, 2.0]
 
 
 def test_every_row_has_a_scenario_that_is_measured(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from router.adapters.base import UpstreamRequest
 from router.transport import lanes as module
-from router.transport import pyreqwest
+from router.transport import prepared
 from router.transport.base import TransportSettings
 from router.transport.lanes import Lane
 from router.transport.pyreqwest import PyreqwestTransport
@@ -111,7 +111,7 @@ async def test_closed_while_a_lane_is_made(slow: Slow) -> None:
 
 async def test_more_addresses_than_are_kept_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each request has its own address and headers, however many others came while it waited for a lane."""
-    monkeypatch.setattr(pyreqwest, "_MANY", 4)
+    monkeypatch.setattr(prepared, "_MANY", 4)
     transport = PyreqwestTransport(HTTPS)
     failures = await asyncio.gather(*(fails(transport, f"{CLOSED}/{n}", 30) for n in range(20)))
     assert {kind for kind, _ in failures} == {FailureClass.CONNECTION}
