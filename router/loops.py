@@ -38,6 +38,7 @@ class Connections:
         self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._waits: set[asyncio.Future[None]] = set()
+        self._closing: asyncio.Future[None] | None = None
         self.guard = self._until_shutdown()
 
     def transport(self, provider: str) -> Transport:
@@ -78,14 +79,18 @@ class Connections:
             self._closed = True
             for closed in self._waits:
                 closed.set_result(None)
-            tasks = list(self._tasks)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            transports = list(self._transports.values())
-            self._transports.clear()
-            for transport in transports:
-                await transport.aclose()
+            # Whoever waits for it may be cancelled: what is open must be closed all the same.
+            self._closing = asyncio.ensure_future(self._close())
+            await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        transports = list(self._transports.values())
+        self._transports.clear()
+        await asyncio.gather(*(transport.aclose() for transport in transports))
 
 
 class Pools:

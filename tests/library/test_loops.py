@@ -7,7 +7,7 @@ import gc
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -46,6 +46,43 @@ async def test_closed_pools_open_nothing() -> None:
         await pools.here()
     with pytest.raises(RouterClosed):
         connections.transport("p1")
+
+
+async def test_all_are_closed_though_closing_is_cancelled() -> None:
+    """Whoever closes is cancelled while the first transport closes: the second is closed too."""
+    opened: list[SlowlyClosing] = []
+
+    def make(_provider: str) -> Transport:
+        opened.append(SlowlyClosing())
+        return cast("Transport", opened[-1])
+
+    pools = loops.Pools(make)
+    connections = await pools.here()
+    for provider in ("p1", "p2"):
+        connections.transport(provider)
+    closing = asyncio.create_task(loops.aclose_connections(pools))
+    await opened[0].asked.wait()
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    for transport in opened:
+        transport.may.set()
+    async with asyncio.timeout(5):
+        for transport in opened:
+            await transport.closed.wait()
+
+
+class SlowlyClosing:
+    """A transport that is closed when it may be."""
+
+    def __init__(self) -> None:
+        self.asked, self.may, self.closed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def aclose(self) -> None:
+        """Wait until it may."""
+        self.asked.set()
+        await self.may.wait()
+        self.closed.set()
 
 
 def test_a_childs_background_is_its_own() -> None:
