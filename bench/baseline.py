@@ -17,15 +17,24 @@ GROWTH = 1.25
 """A ratio that has grown by more is a regression."""
 
 
-def grown(outcomes: Sequence[Outcome]) -> dict[str, str]:
-    """The guarded rows that have grown, each with what is to be said of it."""
+def broken(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """The guarded rows that have grown or guard nothing, each with what is to be said of it."""
     known: dict[str, float] = json.loads(PATH.read_text())
-    found = {}
-    for one in outcomes:
-        before = known.get(one.row.key)
-        if one.row.guarded and one.values and before is not None and one.quiet > GROWTH * before:
-            found[one.row.key] = f"{one.row.label}: {one.quiet:.2f}, and it was {before:.2f}"
-    return found
+    said = {one.row.key: _problem(one, known.get(one.row.key)) for one in outcomes if one.row.guarded}
+    return {key: problem for key, problem in said.items() if problem}
+
+
+def _problem(one: Outcome, before: float | None) -> str:
+    """What is wrong with a guarded row; "": nothing. A ratio that nobody took would guard nothing."""
+    if not one.values:
+        return f"{one.row.label}: not run: {one.why}"
+    if before is None:
+        return f"{one.row.label}: nothing to hold it against: take a baseline"
+    if one.quiet > GROWTH * before:
+        return (
+            f"{one.row.label}: grown by more than {GROWTH - 1:.0%}: {one.quiet:.2f}, and it was {before:.2f}"
+        )
+    return ""
 
 
 def write(outcomes: Sequence[Outcome]) -> None:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 MAX_SECRET_BYTES: Final = 64 * 1024
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
-_HEADER_VALUE = re.compile(r"[\x20-\x7e\t]*")
+# A header's value may hold spaces, but neither begins nor ends with one (RFC 9110, section 5.5).
+_HEADER_VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
 _DIGEST = re.compile(r"sha256:[0-9a-fA-F]{64}")
 # Spellings of other tools, so that the hint can name the variable instead of only the form.
 _FOREIGN = re.compile(r"(?:os\.environ/|env/|env\.|\$\{?|env::)([A-Za-z_][A-Za-z0-9_]{0,255})\}?")
@@ -147,7 +148,9 @@ def secret_header(name: str) -> bool:
 
 def header_value_problem(text: str) -> str | None:
     """What keeps *text* from being a header's value; None when nothing does. Never quotes it."""
-    return None if _HEADER_VALUE.fullmatch(text) else "a header's value is visible ASCII and spaces"
+    return (
+        None if _HEADER_VALUE.fullmatch(text) else "a header's value is visible ASCII and, between it, spaces"
+    )
 
 
 def missing(reference: Reference, environ: Mapping[str, str]) -> str | None:
@@ -193,7 +196,10 @@ def resolve(reference: Reference, environ: Mapping[str, str], *, spaces: bool = 
     value = text.rstrip("\r\n")
     allowed = _HEADER_VALUE if spaces else _VISIBLE_ASCII
     if not value.strip() or len(value) > MAX_SECRET_BYTES or not allowed.fullmatch(value):
-        message = f"the value of `{reference}` is not a key: at most 64 KiB of visible ASCII without spaces"
+        where = " around it" if spaces else ""
+        message = (
+            f"the value of `{reference}` is not a key: at most 64 KiB of visible ASCII without spaces{where}"
+        )
         raise UnusableSecret("bad-secret", message, "look for line breaks, quotes or a wrong file")
     return Secret(value)
 

@@ -44,7 +44,7 @@ class Log:
 
     def info_wanted(self) -> bool:
         """Whether a request's line is worth putting together."""
-        return self._foreign or self._std.isEnabledFor(logging.INFO)
+        return self._wanted(logging.INFO)
 
     def request_completed(self, record: RequestRecord) -> None:
         """The one line of a request."""
@@ -56,10 +56,7 @@ class Log:
 
     def debug_wanted(self) -> bool:
         """Whether attempts and ledgers are worth putting together."""
-        if not self._foreign:
-            return self._std.isEnabledFor(logging.DEBUG)
-        enabled = getattr(self._logger, "is_enabled_for", None)  # A host's own logger class may lack it.
-        return enabled is None or bool(enabled(logging.DEBUG))
+        return self._wanted(logging.DEBUG)
 
     def attempts_ended(self, request_id: str, attempts: Sequence[AttemptRecord]) -> None:
         """Each attempt of a request, at debug level."""
@@ -70,6 +67,13 @@ class Log:
         """What was done to the params, at debug level: names and sources, never values."""
         steps = [f"{entry.param} {entry.action} ({entry.source})" for entry in ledger]
         self._logger.debug("router.params_merged", request_id=request_id, ledger=steps)
+
+    def _wanted(self, level: int) -> bool:
+        """Whether a line of *level* would get anywhere, as far as is known."""
+        if not self._foreign:
+            return self._std.isEnabledFor(level)
+        enabled = getattr(self._logger, "is_enabled_for", None)  # A host's own logger class may lack it.
+        return enabled is None or bool(enabled(level))
 
 
 def _keep_record_names_free(

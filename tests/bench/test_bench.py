@@ -76,7 +76,7 @@ def test_growth_fails(
     monkeypatch.setattr(bench, "_measured", measured)
     ratios.write_text(json.dumps({guarded.key: 2.0}))
     assert bench.main(["--short"]) == 1
-    assert f"bench: grown by more than 25%: {guarded.label}: 9.00, and it was 2.00" in capsys.readouterr().err
+    assert f"bench: {guarded.label}: grown by more than 25%: 9.00, and it was 2.00" in capsys.readouterr().err
     assert wanted == [["library-32", "core", "gateway-32", "gateway-sse16"], ["core"], ["core"]]
     assert bench.main(["--short"]) == 0
 
@@ -87,8 +87,21 @@ def test_what_counts_are_the_quiet_moments(ratios: Path) -> None:
     ratios.write_text(json.dumps({row.key: 2.0}))
     noisy = Samples({"s/a/f": [9.0, 2.4, 9.0], "s/b/f": [1.0, 4.0, 4.0]})
     slower = Samples({"s/a/f": [2.6, 2.7, 2.6], "s/b/f": [1.0, 9.0, 9.0]})
-    assert baseline.grown([outcome(row, noisy)]) == {}
-    assert baseline.grown([outcome(row, slower)]) == {row.key: "r: 2.60, and it was 2.00"}
+    assert baseline.broken([outcome(row, noisy)]) == {}
+    said = "r: grown by more than 25%: 2.60, and it was 2.00"
+    assert baseline.broken([outcome(row, slower)]) == {row.key: said}
+
+
+def test_what_was_not_measured_guards_nothing(ratios: Path) -> None:
+    """A guarded row that was not run, or has no ratio to be held against, fails; another one need not run."""
+    row, other = Row("r", "s/a/f", "s/b/f", guarded=True), Row("o", "s/c/f")
+    ratios.write_text("{}")
+    run, missed = Samples({"s/a/f": [2.6], "s/b/f": [1.0]}), Samples()
+    missed.miss("s/a", "it did not start")
+    assert baseline.broken([outcome(row, missed), outcome(other, missed)]) == {
+        row.key: "r: not run: it did not start"
+    }
+    assert baseline.broken([outcome(row, run)]) == {row.key: "r: nothing to hold it against: take a baseline"}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,14 @@ import pytest
 from pydantic_core import PydanticCustomError
 
 from router.config import secrets
-from router.config.secrets import UnusableSecret, as_reference, credential, resolve, unencrypted
+from router.config.secrets import (
+    UnusableSecret,
+    as_reference,
+    credential,
+    header_value_problem,
+    resolve,
+    unencrypted,
+)
 from router.types import Reference
 
 if TYPE_CHECKING:
@@ -44,6 +51,20 @@ def test_unusable_variables(value: str | None, code: str) -> None:
     assert caught.value.code == code
     assert "NAME" in str(caught.value)
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [" a", "a ", "\ta", "a\t", " "])
+def test_spaces_around_a_header(text: str) -> None:
+    """One transport would send them and another refuse to: no header has them, written or referred to."""
+    assert header_value_problem(text) is not None
+    with pytest.raises(UnusableSecret, match="without spaces around it"):
+        resolve(Reference("env", "NAME", secret=True), {"NAME": text}, spaces=True)
+
+
+@pytest.mark.parametrize("text", ["", "a", "Bearer a", "a\tb  c"])
+def test_header_values(text: str) -> None:
+    """Spaces and tabs between visible characters are a header's as they stand."""
+    assert header_value_problem(text) is None
 
 
 def test_unusable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

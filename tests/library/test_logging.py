@@ -161,7 +161,7 @@ async def test_context_of_an_async_call(up: Upstream, caplog: pytest.LogCaptureF
     assert (said["context_message"], said["context_args"], said["name"]) == ("x", 1, "router")
 
 
-@pytest.mark.parametrize(
+LEVELS = pytest.mark.parametrize(
     ("level", "expected"),
     [
         (logging.WARNING, []),
@@ -169,14 +169,11 @@ async def test_context_of_an_async_call(up: Upstream, caplog: pytest.LogCaptureF
         (logging.DEBUG, ["request_completed", "attempts_ended", "params_merged"]),
     ],
 )
-def test_disabled_level_costs_nothing(
-    up: Upstream,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-    level: int,
-    expected: list[str],
-) -> None:
-    """The words of a line that nobody wants are not put together."""
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The lines that were put together."""
     work: list[str] = []
 
     def noted(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -188,7 +185,28 @@ def test_disabled_level_costs_nothing(
 
     for name in ("request_completed", "attempts_ended", "params_merged"):
         monkeypatch.setattr(log.Log, name, noted(name, getattr(log.Log, name)))
+    return work
+
+
+@LEVELS
+def test_disabled_level_costs_nothing(
+    up: Upstream, caplog: pytest.LogCaptureFixture, work: list[str], level: int, expected: list[str]
+) -> None:
+    """The words of a line that nobody wants are not put together."""
     caplog.set_level(level, "router")
+    up.script(OK)
+    with open_router(up) as router:
+        router.completion("g", MESSAGES)
+    assert work == expected
+
+
+@LEVELS
+@pytest.mark.usefixtures("configured")
+def test_disabled_level_of_a_host_costs_nothing(
+    up: Upstream, work: list[str], level: int, expected: list[str]
+) -> None:
+    """Nor those of a line that the host's structlog, as `router serve` has it, lets nobody see."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
     up.script(OK)
     with open_router(up) as router:
         router.completion("g", MESSAGES)
