@@ -19,19 +19,15 @@ class Budget:
     """One group's recent requests and tokens taken.
 
     Attributes:
-        slots: (begin, requests, tokens) of the last 11 s, oldest first; at most twelve.
+        slots: (begin, requests, tokens) of the last 10 s, oldest first; at most eleven.
     """
 
     slots: list[tuple[float, int, int]] = field(default_factory=list)
 
     def left(self, now: float) -> float:
-        """Tokens left at *now*, ≥ 0: 3 + 0.2 * requests - tokens taken, of the last 10 s.
-
-        A step counts whole: up to a second too short for its requests and too long for its tokens, never
-        the other way, so that no more are left than that.
-        """
+        """Tokens left at *now*, ≥ 0: 3 + 0.2 * requests - tokens taken, of the last 10 s."""
         self._forget(now)
-        requests = sum(slot[1] for slot in self.slots if slot[0] > now - WINDOW_S)
+        requests = sum(slot[1] for slot in self.slots)
         taken = sum(slot[2] for slot in self.slots)
         return max(0.0, FLOOR + SHARE * requests - taken)
 
@@ -52,5 +48,5 @@ class Budget:
             self.slots.append((now, requests, tokens))
 
     def _forget(self, now: float) -> None:
-        while self.slots and self.slots[0][0] <= now - WINDOW_S - _SLOT_S:
+        while self.slots and self.slots[0][0] <= now - WINDOW_S:
             self.slots.pop(0)
