@@ -152,17 +152,15 @@ def close_connections(pools: Pools) -> None:
     except RuntimeError:
         here = None
     for loop, connections in pools.take_all():
-        closing = connections.guard.aclose()
         if loop is here:
             # Inside a running loop nothing can be awaited: the loop closes them at its next turn.
-            loop.create_task(closing)
+            loop.create_task(connections.guard.aclose())
         elif loop.is_running():
             with contextlib.suppress(TimeoutError):  # As above.
-                asyncio.run_coroutine_threadsafe(closing, loop).result(_CLOSE_S)
+                asyncio.run_coroutine_threadsafe(connections.guard.aclose(), loop).result(_CLOSE_S)
         elif not loop.is_closed() and here is None:
-            loop.run_until_complete(closing)
-        else:
-            closing.close()
+            loop.run_until_complete(connections.guard.aclose())
+        # Else nothing can run in it: it is closed, or will close them when it shuts down.
 
 
 def abandon_connections(pools: Pools) -> None:

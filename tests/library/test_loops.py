@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import threading
@@ -70,6 +71,39 @@ async def test_all_are_closed_though_closing_is_cancelled() -> None:
     async with asyncio.timeout(5):
         for transport in opened:
             await transport.closed.wait()
+
+
+def test_closing_runs_nothing_of_a_closed_loop() -> None:
+    """What a loop held that is closed is let go: a wait in it can be ended by nobody."""
+    pools = loops.Pools(no_transport)
+    loop = asyncio.new_event_loop()
+    waits = contextlib.ExitStack()
+
+    async def open_and_wait() -> asyncio.Future[None]:
+        closed = waits.enter_context((await pools.here()).closing())
+        closed.add_done_callback(print)  # It would be called by the loop.
+        return closed
+
+    closed = loop.run_until_complete(open_and_wait())
+    loop.close()
+    loops.close_connections(pools)
+    assert not closed.done()
+
+
+def test_closing_inside_a_loop_leaves_another_to_its_own() -> None:
+    """A loop at rest, which cannot be run from inside another, closes what it holds when it shuts down."""
+    pools = loops.Pools(no_transport)
+    loop = asyncio.new_event_loop()
+    connections = loop.run_until_complete(pools.here())
+
+    async def elsewhere() -> None:
+        loops.close_connections(pools)
+
+    asyncio.run(elsewhere())
+    before = connections._closed
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    assert (before, connections._closed) == (False, True)
+    loop.close()
 
 
 class SlowlyClosing:
