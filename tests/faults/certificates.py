@@ -5,18 +5,39 @@ from __future__ import annotations
 import ssl
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_REQUEST = "req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x"
-_EXTENSIONS = "basicConstraints=CA:true\nsubjectAltName={name}\n"
+_REQUEST = "req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+# What RFC 5280 asks of an authority and of what it issues: Python 3.13 and newer insist on it.
+_EXTENSIONS = """\
+basicConstraints=critical,CA:{authority}
+keyUsage=critical,digitalSignature{signs}
+subjectKeyIdentifier=hash
+authorityKeyIdentifier=keyid
+subjectAltName={name}
+"""
+# `x509 -days` takes no time that is over in OpenSSL 3.5, and 3.0 knows dates in `ca` alone.
+_SIGNER = """\
+[ca]
+default_ca=here
+[here]
+database=index
+new_certs_dir=.
+default_md=sha256
+rand_serial=yes
+policy=any
+[any]
+commonName=supplied
+"""
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A self-signed certificate: its file, which is also its authority's, and its key's."""
+    """A certificate and its key. Self-signed, its file is also its authority's."""
 
     file: Path
     key: Path
@@ -28,37 +49,36 @@ class Certificate:
         return context
 
 
-def make(folder: Path, *, name: str = "IP:127.0.0.1", days: int = 2) -> Certificate:
+def make(
+    folder: Path, *, name: str = "IP:127.0.0.1", days: int = 2, issuer: Certificate | None = None
+) -> Certificate:
     """A certificate for *name*, an alternative name as openssl writes it.
 
     Args:
         folder: an empty folder for its files.
         name: whose it is.
-        days: how long it is good from now on; below 0 it has expired.
+        days: how long it is good from now on; below 0 it has expired. It began a day before.
+        issuer: the authority that signs it; None makes it an authority that signs itself.
 
     Raises:
         FileNotFoundError: openssl is not installed.
     """
-    (folder / "extensions").write_text(_EXTENSIONS.format(name=name))
+    now = datetime.now(UTC)
+    ends = now + timedelta(days)
+    begins = min(now, ends) - timedelta(1)
+    (folder / "signer").write_text(_SIGNER)
+    (folder / "index").touch()
+    if issuer is None:
+        extensions = _EXTENSIONS.format(authority="true", signs=",keyCertSign", name=name)
+        subject, signing = "authority", "-selfsign -keyfile key.pem"
+    else:
+        extensions = _EXTENSIONS.format(authority="false", signs="", name=name)
+        subject, signing = "server", f"-cert {issuer.file} -keyfile {issuer.key}"
+    (folder / "extensions").write_text(extensions)
+    dates = f"-startdate {begins:%Y%m%d%H%M%SZ} -enddate {ends:%Y%m%d%H%M%SZ}"
     for command in (
-        f"{_REQUEST} -keyout key.pem -out csr.pem",
-        # `req -x509` refuses a negative number of days; `x509` takes it.
-        f"x509 -req -in csr.pem -signkey key.pem -out cert.pem -days {days} -extfile extensions",
+        f"{_REQUEST} -subj /CN={subject} -keyout key.pem -out csr.pem",
+        f"ca -batch -notext -config signer -extfile extensions {dates} {signing} -in csr.pem -out cert.pem",
     ):
         subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
     return Certificate(folder / "cert.pem", folder / "key.pem")
-
-
-def issued(folder: Path) -> tuple[Certificate, Path]:
-    """A certificate for 127.0.0.1, and the file of the authority that issued it, which is not the same."""
-    authority = folder / "authority"
-    authority.mkdir()
-    root = make(authority)
-    (folder / "extensions").write_text("basicConstraints=CA:false\nsubjectAltName=IP:127.0.0.1\n")
-    signing = f"-CA {root.file} -CAkey {root.key} -CAcreateserial -days 2 -extfile extensions"
-    for command in (
-        f"{_REQUEST} -keyout key.pem -out csr.pem",
-        f"x509 -req -in csr.pem -out cert.pem {signing}",
-    ):
-        subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
-    return Certificate(folder / "cert.pem", folder / "key.pem"), root.file

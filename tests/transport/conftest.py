@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from router.transport.base import TransportSettings
-from tests.faults.certificates import issued
+from tests.faults import certificates
 from tests.faults.server import full_backlog as full_backlog_port
 from tests.library.upstream import Upstream
 from tests.transport.kit import KINDS, in_use, open_kind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
     from router.transport.base import Transport
     from tests.faults.certificates import Certificate
@@ -58,25 +57,24 @@ def full_backlog() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Certificate, Path]:
-    """A certificate for 127.0.0.1, and its authority's file."""
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """An authority that the system does not know."""
     try:
-        return issued(tmp_path_factory.mktemp("tls"))
+        return certificates.make(tmp_path_factory.mktemp("authority"))
     except FileNotFoundError:
         pytest.skip("openssl is not installed")
 
 
-@pytest.fixture
-def certificate(certificates: tuple[Certificate, Path]) -> Certificate:
-    return certificates[0]
+@pytest.fixture(scope="session")
+def certificate(authority: Certificate, tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate for 127.0.0.1 of that authority, which is not its own."""
+    return certificates.make(tmp_path_factory.mktemp("certificate"), issuer=authority)
 
 
 @pytest.fixture
-def trusting(
-    kind: str, certificates: tuple[Certificate, Path], monkeypatch: pytest.MonkeyPatch
-) -> TransportSettings:
+def trusting(kind: str, authority: Certificate, monkeypatch: pytest.MonkeyPatch) -> TransportSettings:
     """Settings under which the authority is trusted; pyreqwest knows the system's only, so it becomes one."""
-    file = str(certificates[1])
+    file = str(authority.file)
     if kind == "httpx":
         return TransportSettings(https=True, ca_file=file)
     monkeypatch.setenv("SSL_CERT_FILE", file)

@@ -13,7 +13,7 @@ import pytest
 from router.transport.base import TransportFailure, TransportSettings
 from router.transport.choice import open_transport
 from router.types import FailureClass
-from tests.faults.certificates import Certificate
+from tests.faults import certificates
 from tests.library.upstream import OK, SSE, Upstream, framed, http
 from tests.transport.kit import asked, fails, in_use, post, soon, wait_until
 
@@ -21,17 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.faults.certificates import Certificate
     from tests.transport.kit import Made
 
 
 @pytest.fixture
-def expired(certificate: Certificate) -> Certificate:
-    """The same of the same authority, good until yesterday."""
-    signed = "x509 -req -in csr.pem -out expired.pem -extfile extensions -days -1"
-    authority = "-CA authority/cert.pem -CAkey authority/key.pem -CAcreateserial"
-    command = ["openssl", *signed.split(), *authority.split()]
-    subprocess.run(command, cwd=certificate.file.parent, check=True, capture_output=True)
-    return Certificate(certificate.file.with_name("expired.pem"), certificate.key)
+def expired(authority: Certificate, tmp_path: Path) -> Certificate:
+    """One of the same authority, good until yesterday."""
+    return certificates.make(tmp_path, days=-1, issuer=authority)
 
 
 async def test_tls_with_its_authority(
@@ -72,7 +69,7 @@ async def test_tls_of_an_expired_certificate(
 
 
 async def test_a_system_without_authorities(
-    certificate: Certificate, certificates: tuple[Certificate, Path], monkeypatch: pytest.MonkeyPatch
+    certificate: Certificate, authority: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """pyreqwest's finding none is a connection failure, and a warning says so; later ones work."""
     monkeypatch.setenv("SSL_CERT_FILE", "/dev/null")
@@ -85,7 +82,7 @@ async def test_a_system_without_authorities(
         assert (failed, said) == (FailureClass.CONNECTION, str(told[0].message))
         assert in_use(transport) == (0, 0)
         assert up.seen == []
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificates[1]))
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
         assert (await asked(transport, post(up.url)))[0] == 200
         await transport.aclose()
 
