@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -155,6 +156,7 @@ def gateway(environment: dict[str, str]) -> Generator[str]:
         process.terminate()
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_serve_and_curl_run(gateway: str, environment: dict[str, str]) -> None:
     """The gateway answers the printed curl."""
     assert httpx.get(gateway + "/healthz").status_code == 200
