@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _AHEAD_BYTES = 256 * 1024
 """What is read before it is asked for; an upstream that sends more has to wait."""
 
+_SLICE_BYTES = 64 * 1024
+"""What is handed to asyncio at once: all of it is encrypted before anything else can happen."""
+
 _STAGGER_S = 0.25
 """Seconds an address has before the next is tried beside it (RFC 8305, section 5)."""
 
@@ -54,11 +57,17 @@ class Stream(httpcore.AsyncNetworkStream):
     Of all that has come, ``read`` keeps the last byte back for as long as there are others: a parser has it
     only when it needs it. What is left when a reply has ended is surplus, and then the connection is
     readable, which to the pool means that it is not to be used again.
+
+    Args:
+        transport: what takes the bytes.
+        wire: what is told of it.
+        under: the connection under TLS, which may hold back bytes of its own; None without.
     """
 
-    def __init__(self, transport: asyncio.Transport, wire: _Wire) -> None:
+    def __init__(self, transport: asyncio.Transport, wire: _Wire, under: Stream | None = None) -> None:
         self._transport = transport
         self._wire = wire
+        self._under = under
         self._asking = False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109 # See Backend.
@@ -94,12 +103,14 @@ class Stream(httpcore.AsyncNetworkStream):
             wire.unread.clear()
             await self.aclose()
         self._asking = True
-        if not wire.deaf:
-            self._transport.write(buffer)
-        while wire.full and not wire.deaf:
-            await wire.change()
-        if wire.deaf:
-            raise httpcore.WriteError("the upstream reads no more")
+        view = memoryview(buffer)
+        for start in range(0, len(view), _SLICE_BYTES):
+            if not wire.deaf:
+                self._transport.write(view[start : start + _SLICE_BYTES])
+            while wire.full and not wire.deaf:
+                await wire.change()
+            if wire.deaf:
+                raise httpcore.WriteError("the upstream reads no more")
 
     async def aclose(self) -> None:
         """Close the connection, at once."""
@@ -131,13 +142,17 @@ class Stream(httpcore.AsyncNetworkStream):
         if transport is None:  # It was closed meanwhile.
             raise httpcore.ConnectError("closed on this side")
         wire.connection_made(transport)
-        return Stream(transport, wire)
+        return Stream(transport, wire, self)
 
     def get_extra_info(self, info: str) -> Any:
-        """What asyncio knows of the connection, and ``is_readable``."""
+        """What asyncio knows of the connection, and ``is_readable``: that it is not to be used again."""
         if info == "is_readable":
-            return bool(self._wire.unread) or self._wire.ended
+            return bool(self._wire.unread) or self._wire.ended or self.unsent() > 0
         return self._transport.get_extra_info(info)
+
+    def unsent(self) -> int:
+        """Bytes of a request that was answered before they were sent."""
+        return self._transport.get_write_buffer_size() + (self._under.unsent() if self._under else 0)
 
 
 class _Wire(asyncio.Protocol):
