@@ -40,6 +40,9 @@ _AHEAD_BYTES = 1024 * 1024
 _TIMER_S = 0.005
 """Seconds by which pyreqwest's clock and the loop's may differ at a deadline."""
 
+_GRACE_S = 0.02
+"""Seconds after a deadline for which pyreqwest's clock is waited for: its thread may be too busy to look."""
+
 # How hyper words what it finds in a body; anything else that comes from a connection is its breaking.
 _READING = "error reading a body from connection"
 _BODY = "request or response body error"
@@ -93,12 +96,17 @@ class PyreqwestTransport:
         alarm = Alarm(loop)
         try:
             exchange = self._exchange(lane, request, prepared, until if whole else None)
-            response = await alarm.wait(exchange.__aenter__(), None if whole else until)
+            response = await alarm.wait(exchange.__aenter__(), until + _GRACE_S if whole else until)
             opened = PyreqwestResponse(self._lanes, lane, (exchange, response), self._max_bytes, alarm)
         except RequestError as exc:
             alarm.stop()
-            self._lanes.give_back(lane, kept=False)
-            raise _failure(exc, late=loop.time() > until - _TIMER_S) from exc
+            failure = _failure(exc, late=loop.time() > until - _TIMER_S)
+            if failure.kind is FailureClass.TIMEOUT:
+                # Over HTTP/2 only the stream ends: a connection that is dead would be used again.
+                await self._lanes.break_off(lane)
+            else:
+                self._lanes.give_back(lane, kept=False)
+            raise failure from exc
         except TimeoutError:
             await self._lanes.break_off(lane)
             raise TransportFailure(FailureClass.TIMEOUT, "no response in time") from None
@@ -148,6 +156,9 @@ class PyreqwestResponse:
         self._lanes = lanes
         self._lane: Lane | None = lane
         self._kept = response.version != "HTTP/1.0" and not _closes(self.headers)
+        self._outlives = response.version.startswith(
+            "HTTP/2"
+        )  # Whether the connection does, when it is left.
         self._reader = response.body_reader
         self._left: float = max_bytes
         self._alarm = alarm
@@ -170,6 +181,7 @@ class PyreqwestResponse:
         except RequestError as exc:
             raise _failure(exc, late=True) from exc
         except TimeoutError:
+            self._outlives = True  # What floods pyreqwest's thread is not closed in good time either.
             raise TransportFailure(FailureClass.TIMEOUT, "the body did not arrive in time") from None
         finally:
             self._reading = False
@@ -199,7 +211,10 @@ class PyreqwestResponse:
             except (Exception, asyncio.CancelledError):  # As where it was sent.
                 await self._lanes.break_off(lane)
                 raise
-            self._lanes.give_back(lane, kept=False)
+            if self._outlives:
+                await self._lanes.break_off(lane)
+            else:
+                self._lanes.give_back(lane, kept=False)
 
     def _end(self) -> None:
         lane, self._lane = self._lane, None
