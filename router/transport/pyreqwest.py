@@ -11,7 +11,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pyreqwest.exceptions import ConnectError, DecodeError, RequestError, RequestTimeoutError
+from pyreqwest.exceptions import BuilderError, ConnectError, DecodeError, RequestError, RequestTimeoutError
 from pyreqwest.http import HeaderMap, Url
 
 from router.transport import base, sockets
@@ -107,6 +107,10 @@ class PyreqwestTransport:
             else:
                 self._lanes.give_back(lane, kept=False)
             raise failure from exc
+        except BuilderError as exc:  # Nothing was sent. Its words hold the address.
+            alarm.stop()
+            self._lanes.give_back(lane, kept=lane.kept)
+            raise TransportFailure(FailureClass.CONNECTION, type(exc).__name__) from None
         except TimeoutError:
             await self._lanes.break_off(lane)
             raise TransportFailure(FailureClass.TIMEOUT, "no response in time") from None
