@@ -290,7 +290,7 @@ def _client(settings: TransportSettings, number: int) -> Client:
     if settings.https:
         builder = (
             builder.https_only(enable=True)
-            .http2(enable=True)
+            .http2(enable=settings.http2)
             .http2_initial_stream_window_size(_HTTP2_STREAM)
             .http2_initial_connection_window_size(_HTTP2_CONNECTION)
         )

@@ -9,6 +9,7 @@ import asyncio
 import math
 import re
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from pyreqwest.exceptions import BuilderError, ConnectError, DecodeError, RequestError, RequestTimeoutError
@@ -160,9 +161,10 @@ class PyreqwestResponse:
         self._lanes = lanes
         self._lane: Lane | None = lane
         self._kept = response.version != "HTTP/1.0" and not _closes(self.headers)
-        self._outlives = response.version.startswith(
-            "HTTP/2"
-        )  # Whether the connection does, when it is left.
+        http2 = response.version.startswith("HTTP/2")
+        self._outlives = http2  # Whether the connection does, when the response is left.
+        # Over HTTP/2 a stream that is reset without an error looks like one that ended.
+        self._missing = _length(self.status, self.headers) if http2 else None
         self._reader = response.body_reader
         self._left: float = max_bytes
         self._alarm = alarm
@@ -190,8 +192,12 @@ class PyreqwestResponse:
         finally:
             self._reading = False
         if piece is None:
+            if self._missing:
+                raise TransportFailure(FailureClass.CONNECTION, "the body is shorter than its content-length")
             self._end()
             return None
+        if self._missing is not None:
+            self._missing -= len(piece)
         self._left -= len(piece)
         if self._left < 0:
             raise TransportFailure(FailureClass.PROTOCOL, "the reply is larger than max_reply")
@@ -231,6 +237,13 @@ def _closes(headers: Mapping[str, str]) -> bool:
     """Whether the upstream says that it will close the connection (RFC 9112, 9.6)."""
     said = headers.get("connection")
     return said is not None and "close" in {option.strip() for option in said.lower().split(",")}
+
+
+def _length(status: int, headers: Mapping[str, str]) -> int | None:
+    """How long the body must be; None: that is not said."""
+    said = headers.get("content-length", "")
+    # The answer without a body that speaks of another's (RFC 9110, section 15.4.5).
+    return int(said) if said.isdecimal() and status != HTTPStatus.NOT_MODIFIED else None
 
 
 def _headers(response: Response) -> Mapping[str, str]:
