@@ -16,6 +16,8 @@ MAX_INPUTS = 2_048
 """More inputs than this in one embedding request are refused, as OpenAI does."""
 MAX_TOKEN_ID = 2**31
 """No vocabulary comes near it."""
+MAX_MODEL_CHARS = 512
+"""Twice what a config may call a group; a wildcard sends names on, and no upstream has longer ones."""
 MAX_TAGS = 100
 """Nobody needs more tags of one target."""
 

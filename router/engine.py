@@ -112,6 +112,9 @@ def open_engine(
     settings = {name: opener.transport(name, keyed[0]) for name, keyed in upstreams.items()}
     opener.diagnostics.raise_errors()
     engine = engine_of(plan, upstreams, Scrubber(opener.secrets))
+    settings = {
+        name: replace(how, http2=engine.adapters[name].streams_tell) for name, how in settings.items()
+    }
     engine.decisions = opener.decision_log(config, engine.log)
     opener.diagnostics.raise_errors()
     if engine.decisions is not None:

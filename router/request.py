@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from router.adapters.base import ChatCall, EmbeddingCall
 from router.adapters.vectors import inputs_of
 from router.checks import (
+    MAX_MODEL_CHARS,
     caller_params,
     check_embedding_params,
     check_options,
@@ -355,10 +356,12 @@ def find_route(routes: Routes, model: object) -> Route:
 
     Raises:
         UnknownModel: with the nearest known name.
-        InvalidRequest: *model* is no string.
+        InvalidRequest: *model* is no string, or longer than MAX_MODEL_CHARS.
     """
     if not isinstance(model, str) or not model:
         raise InvalidRequest("model must be the name of a model group, a string", param="model")
+    if len(model) > MAX_MODEL_CHARS:
+        raise InvalidRequest(f"model must have at most {MAX_MODEL_CHARS} characters", param="model")
     route = routes.find(model)
     if route is not None:
         return route

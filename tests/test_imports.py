@@ -63,7 +63,7 @@ _MAY: dict[str, set[str]] = {
 
 _STDLIB_ONLY = {"", "types", "errors", "core"}
 _HTTPX = {"transport", "emulator", "inprocess"}
-_HEAVY = ("pydantic", "pydantic_settings", "httpx2", "yaml")
+_HEAVY = ("pydantic", "pydantic_settings", "httpcore2", "httpx2", "yaml")
 _EXTRAS = ("pyreqwest", "uvicorn", "uvloop", "httptools", "hypothesis", "pytest", "_pytest")
 _NEEDS_AN_EXTRA = {
     "router.testing.plugin",  # A pytest plugin: only pytest imports it.

@@ -232,7 +232,13 @@ class ChatWire(Wire[ChatCall], Protocol):
 
 
 class Adapter(Protocol):
-    """All wires of one provider."""
+    """All wires of one provider.
+
+    Attributes:
+        streams_tell: whether the streams of all its wires for chat do, see ChatWire.
+    """
+
+    streams_tell: bool
 
     def wires(self, model: str) -> tuple[ChatWire, ...]:
         """The wires over which *model* can chat, at least one, the preferred first.

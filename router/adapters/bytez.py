@@ -43,6 +43,7 @@ class BytezAdapter:
         self._embedders = (BytezEmbedder(upstream, wall),)
         self._open = _allowed(native, BytezOpenAI(upstream, Column.OPEN, wall), upstream.protocol)
         self._closed = _allowed(native, BytezOpenAI(upstream, Column.CLOSED, wall), upstream.protocol)
+        self.streams_tell = all(wire.streams_tell for wire in (*self._open, *self._closed))
 
     def wires(self, model: str) -> tuple[ChatWire, ...]:
         """The native wire and the OpenAI route, or the one that the config names."""

@@ -27,8 +27,8 @@ class Alarm:
         self._task: asyncio.Task[Any] | None = None
         self._rang = False
 
-    async def wait(self, work: Awaitable[T], until: float | None) -> T:
-        """What *work* gives, if it does by *until*, on the loop's clock; None: it has a limit of its own.
+    async def wait(self, work: Awaitable[T], until: float) -> T:
+        """What *work* gives, if it does by *until*, on the loop's clock.
 
         A cancellation that *work* swallows, because it was done at that moment, is raised all the same.
 
@@ -39,8 +39,7 @@ class Alarm:
         assert task is not None
         before = task.cancelling()
         self._rang = False
-        if until is not None:
-            self._set(task, until)
+        self._set(task, until)
         try:
             result = await work
         except asyncio.CancelledError:

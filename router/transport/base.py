@@ -26,6 +26,8 @@ class TransportSettings:
         ca_file: PEM file of certificate authorities in place of the system's, or None.
         connect_timeout_s: seconds for name look-up, TCP and TLS.
         max_reply_bytes: a decoded reply larger than this is a failure, unless ``lift_cap`` was called.
+        http2: whether HTTP/2 may be spoken. Not where a stream's good end is the message's alone: pyreqwest
+            takes a stream that was reset without an error for one that ended.
         fast: whether pyreqwest is to be used, which then is installed; it knows nothing of *ca_file*.
     """
 
@@ -34,6 +36,7 @@ class TransportSettings:
     ca_file: str | None = None
     connect_timeout_s: float = 5.0
     max_reply_bytes: int = 16 * 1024 * 1024
+    http2: bool = True
     fast: bool = False
 
 

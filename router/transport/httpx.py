@@ -1,7 +1,7 @@
 """The transport over httpx2, the maintained continuation of httpx.
 
-It uses httpx2's transport without its client: no cookies, no redirects, no environment, no default
-headers; what goes out is what the adapter prepared.
+It uses httpx2's pool, httpcore2, without its client: no cookies, no redirects, no environment, no default
+headers; what goes out is what the adapter prepared. The connections under the pool are ours, see network.py.
 """
 
 from __future__ import annotations
@@ -10,42 +10,59 @@ import asyncio
 import math
 import ssl
 from types import AsyncGeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import httpcore2 as httpcore
 import httpx2 as httpx
 
 from router.transport import base
 from router.transport.base import TransportFailure, TransportSettings
+from router.transport.network import Backend
 from router.transport.prepared import Prepared
+from router.transport.unpacking import Unpacking
 from router.types import FailureClass
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from router.adapters.base import UpstreamRequest
     from router.transport.prepared import HeaderPairs
 
+    _RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
+
+_KEPT = 100
+"""Idle connections, at most."""
+
 # Longer than most upstreams keep idle connections (uvicorn and node: 5 s) costs nothing: the pool
 # sees a connection that was closed meanwhile and opens another.
-_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
+_KEPT_S = 30.0
 
-# httpx2 lets one kind through that is not its own: TLS that breaks after the handshake (ssl.SSLError, an
-# OSError).
-_ERRORS = (httpx.HTTPError, OSError)
+_PIECE_BYTES = 1024 * 1024
+
+_PORTS = range(65536)
+
+_ERRORS = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+)
 
 
 class HttpxResponse:
     """A response over httpx2."""
 
-    def __init__(self, response: httpx.Response, max_bytes: int) -> None:
-        self.status: int = response.status_code
+    def __init__(self, response: httpcore.Response, unpacking: Unpacking | None, max_bytes: int) -> None:
+        self.status: int = response.status
         self.headers: Mapping[str, str] = {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
         }
         self._response = response
+        self._unpacking = unpacking
         self._left: float = max_bytes
-        self._pieces: AsyncGenerator[bytes] | None = None
+        self._pieces: AsyncIterator[bytes] | None = None
         self._read = False
+        self._closed = False
 
     async def read(self, until: float) -> bytes:
         """The whole decoded body; see UpstreamResponse."""
@@ -56,23 +73,11 @@ class HttpxResponse:
 
     async def next(self, until: float) -> bytes | None:
         """The next piece of the decoded body; see UpstreamResponse."""
-        if self._read:
-            return None
-        if self._pieces is None:
-            self._pieces = self._response.aiter_bytes()
-        try:
-            async with asyncio.timeout_at(until):
-                piece = await anext(self._pieces, None)
-        except TimeoutError:
-            raise TransportFailure(FailureClass.TIMEOUT, "the body did not arrive in time") from None
-        except _ERRORS as exc:
-            raise _failure(exc) from exc
-        if piece is None:
-            self._pieces, self._read = None, True
-            return None
-        self._left -= len(piece)
-        if self._left < 0:
-            raise TransportFailure(FailureClass.PROTOCOL, "the reply is larger than max_reply")
+        piece = await (self._arrived(until) if self._unpacking is None else self._unpacked(until))
+        if piece is not None:
+            self._left -= len(piece)
+            if self._left < 0:
+                raise TransportFailure(FailureClass.PROTOCOL, "the reply is larger than max_reply")
         return piece
 
     def lift_cap(self) -> None:
@@ -81,12 +86,44 @@ class HttpxResponse:
 
     async def aclose(self) -> None:
         """Release the connection; see UpstreamResponse."""
-        if self._pieces is not None or not self._response.is_closed:
-            # httpx2 shields its cleaning up from anyio's cancellation, not from asyncio's.
+        if self._pieces is not None or not self._closed:
+            # httpcore2 shields its cleaning up from anyio's cancellation, not from asyncio's.
             await asyncio.shield(asyncio.ensure_future(self._close()))
 
+    async def _unpacked(self, until: float) -> bytes | None:
+        """The next piece, unpacked; None at the end."""
+        assert self._unpacking is not None
+        try:
+            while not (piece := self._unpacking.piece(int(min(_PIECE_BYTES, self._left + 1)))):
+                packed = await self._arrived(until)
+                if packed is None:
+                    self._unpacking.end()
+                    return None
+                self._unpacking.feed(packed)
+        except ValueError as exc:
+            raise TransportFailure(FailureClass.PROTOCOL, f"the content-encoding: {exc}") from exc
+        return piece
+
+    async def _arrived(self, until: float) -> bytes | None:
+        """The next piece as it was sent; None at the end."""
+        if self._read:
+            return None
+        if self._pieces is None:
+            self._pieces = aiter(self._response.aiter_stream())
+        try:
+            async with asyncio.timeout_at(until):
+                piece = await anext(self._pieces, None)
+                if piece is None:
+                    self._pieces, self._read, self._closed = None, True, True
+                    await self._response.aclose()
+        except TimeoutError:
+            raise TransportFailure(FailureClass.TIMEOUT, "the body did not arrive in time") from None
+        except _ERRORS as exc:
+            raise _failure(exc) from exc
+        return piece
+
     async def _close(self) -> None:
-        pieces, self._pieces = self._pieces, None
+        pieces, self._pieces, self._closed = self._pieces, None, True
         await self._response.aclose()
         # Left to the collector it would be closed by a task of the loop's; while another task reads
         # from it, closing it is that task's business.
@@ -99,13 +136,15 @@ class HttpxTransport:
 
     def __init__(self, settings: TransportSettings) -> None:
         self._max_bytes = settings.max_reply_bytes
+        self._connect_s = settings.connect_timeout_s
         self._prepared = Prepared(_address, _encoded)
-        self._timeout = {"timeout": {"connect": settings.connect_timeout_s}}
-        self._transport = httpx.AsyncHTTPTransport(
-            verify=_verify(settings),
-            trust_env=False,
-            limits=_LIMITS,
-            proxy=settings.proxy,
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=httpx.create_ssl_context(verify=_verify(settings), trust_env=False),
+            proxy=None if settings.proxy is None else _proxy(settings.proxy),
+            max_connections=None,
+            max_keepalive_connections=_KEPT,
+            keepalive_expiry=_KEPT_S,
+            network_backend=Backend(),
         )
         self._closing: asyncio.Future[None] | None = None
 
@@ -122,110 +161,117 @@ class HttpxTransport:
         the request then goes out once more.
         """
         began = asyncio.get_running_loop().time()
-        opening = _Opening()
+        opening = _Opening(until, self._connect_s)
         try:
-            return await self._send(request, until, opening)
+            return await self._send(request, opening)
         except TransportFailure as exc:
             waited_s = asyncio.get_running_loop().time() - began
             if not (exc.kind is FailureClass.CONNECTION and opening.reused and waited_s < base.STALE_S):
                 raise
-        return await self._send(request, until, _Opening())
+        return await self._send(request, _Opening(until, self._connect_s))
 
-    async def _send(self, request: UpstreamRequest, until: float, opening: _Opening) -> HttpxResponse:
+    async def _send(self, request: UpstreamRequest, opening: _Opening) -> HttpxResponse:
+        outgoing = self._outgoing(request, opening)
         try:
-            outgoing = self._outgoing(request, opening)
-            async with asyncio.timeout_at(until):
-                response = await self._transport.handle_async_request(outgoing)
+            async with opening.limit:
+                response = await self._pool.handle_async_request(outgoing)
         except TimeoutError:
+            if opening.hurried:
+                raise TransportFailure(FailureClass.CONNECTION, "no connection in time") from None
             raise TransportFailure(FailureClass.TIMEOUT, "no response in time") from None
         except _ERRORS as exc:
             raise _failure(exc) from exc
-        finally:
-            await opening.aclose()
-        opened = HttpxResponse(response, self._max_bytes)
-        packings = _packings(response)
+        packings = _packings(response.headers)
         # One upon another, a few bytes could be unpacked for hours before anything comes out.
         if len(packings) > 1 or not base.CODINGS.issuperset(packings):
-            await opened.aclose()
+            await HttpxResponse(response, None, 0).aclose()
             raise TransportFailure(FailureClass.PROTOCOL, "the content-encoding is not known")
-        return opened
+        return HttpxResponse(response, Unpacking(packings[0]) if packings else None, self._max_bytes)
 
-    def _outgoing(self, request: UpstreamRequest, opening: _Opening) -> httpx.Request:
-        """*request* as httpx2 has it.
-
-        Told all that it would otherwise work out, httpx2 looks at nothing again: that took seven times as
-        long as what is left.
-        """
+    def _outgoing(self, request: UpstreamRequest, opening: _Opening) -> httpcore.Request:
+        """*request* as httpcore2 has it."""
         (url, host), headers = self._prepared.of(request)
         headers = [host, *headers]
         if request.body:
             headers.append((b"Content-Length", b"%d" % len(request.body)))
-        return httpx.Request(
-            request.method,
-            url,
-            headers=headers,
-            stream=httpx.ByteStream(request.body),
-            extensions={**self._timeout, "trace": opening},
+        return httpcore.Request(
+            request.method, url, headers=headers, content=request.body, extensions={"trace": opening}
         )
 
     async def aclose(self) -> None:
         """Close every connection; see Transport."""
-        # Cancelled at the first connection, httpx2 would have forgotten the others.
+        # Cancelled at the first connection, httpcore2 would have forgotten the others.
         if self._closing is None:
-            self._closing = asyncio.ensure_future(self._transport.aclose())
+            self._closing = asyncio.ensure_future(self._pool.aclose())
         await asyncio.shield(self._closing)
 
 
 class _Opening:
-    """Watches how a request comes by its connection.
+    """Watches how a request comes by its connection, and limits the time that a new one may take.
 
-    It listens to httpx2's trace events, named ``connection.connect_tcp.complete`` and so on, until
-    the request goes out, and holds a new connection until TLS is up: httpx2 forgets it when it is
-    cancelled in between.
+    It listens to httpcore2's trace events, named ``connection.connect_tcp.started`` and so on, until the
+    request goes out.
 
     Attributes:
+        limit: when to give up.
+        hurried: whether that is now earlier than the request's deadline, for the connection's sake.
         reused: whether the request went out on a connection that was kept from an earlier one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, until: float, connect_s: float) -> None:
+        self.limit = asyncio.timeout_at(until)
+        self.hurried = False
         self.reused = False
+        self._until = until
+        self._connect_s = connect_s
         self._opened = False
-        self._stream: Any = None
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        if event.endswith("connect_tcp.complete"):
+        if event.endswith("connect_tcp.started"):
             self._opened = True
-            self._stream = info["return_value"]
-        elif event.endswith("start_tls.complete"):
-            self._stream = None
+            opened_by = asyncio.get_running_loop().time() + self._connect_s
+            if opened_by < self._until:
+                self.hurried = True
+                self.limit.reschedule(opened_by)
         elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
-            self._stream = None
+            if self.hurried:
+                self.hurried = False
+                self.limit.reschedule(self._until)
             self.reused = not self._opened
             info["request"].extensions.pop("trace")  # Each further event would only cost time.
 
-    async def aclose(self) -> None:
-        """Close the connection if its handshake did not end well."""
-        if self._stream is not None:
-            await self._stream.aclose()
 
-
-def _address(url: str) -> tuple[httpx.URL, tuple[bytes, bytes]]:
+def _address(url: str) -> tuple[httpcore.URL, tuple[bytes, bytes]]:
     """The parsed address, and the Host that it asks for."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as exc:
         raise ValueError(str(exc)) from exc
-    return parsed, (b"Host", parsed.netloc)
+    if parsed.port is not None and parsed.port not in _PORTS:
+        raise ValueError("there is no such port")
+    return _url(parsed), (b"Host", parsed.netloc)
 
 
-def _encoded(headers: HeaderPairs) -> list[tuple[bytes, bytes]]:
+def _url(parsed: httpx.URL) -> httpcore.URL:
+    return httpcore.URL(
+        scheme=parsed.raw_scheme, host=parsed.raw_host, port=parsed.port, target=parsed.raw_path
+    )
+
+
+def _proxy(url: str) -> httpcore.Proxy:
+    parsed = httpx.Proxy(url)
+    return httpcore.Proxy(_url(parsed.url), auth=parsed.raw_auth)
+
+
+def _encoded(headers: HeaderPairs) -> _RawHeaders:
     return [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
 
 
-def _packings(response: httpx.Response) -> list[str]:
+def _packings(headers: _RawHeaders) -> list[str]:
     """Which content-codings the body has, without those that change nothing."""
-    codings = response.headers.get_list("content-encoding", split_commas=True)
-    return [name for coding in codings if (name := coding.strip().lower()) not in ("", "identity")]
+    said = [value.decode("latin-1") for name, value in headers if name.lower() == b"content-encoding"]
+    codings = [coding.strip().lower() for value in said for coding in value.split(",")]
+    return [coding for coding in codings if coding not in ("", "identity")]
 
 
 def _verify(settings: TransportSettings) -> ssl.SSLContext | bool:
@@ -236,12 +282,12 @@ def _verify(settings: TransportSettings) -> ssl.SSLContext | bool:
 
 
 def _failure(exc: Exception) -> TransportFailure:
-    """Which class an httpx2 error belongs to. Connect time-outs are connection failures."""
+    """Which class an error of httpcore2's belongs to."""
     detail = type(exc).__name__
-    if isinstance(exc, httpx.DecodingError | httpx.LocalProtocolError):
+    if isinstance(exc, httpcore.LocalProtocolError):
         return TransportFailure(FailureClass.PROTOCOL, detail)
-    if isinstance(exc, httpx.RemoteProtocolError):
-        # httpx2 raises one class for a malformed reply and for a connection cut short; its words
+    if isinstance(exc, httpcore.RemoteProtocolError):
+        # httpcore2 raises one class for a malformed reply and for a connection cut short; its words
         # tell them apart ("Server disconnected …", "peer closed connection …").
         cut = "disconnected" in str(exc) or "closed connection" in str(exc)
         return TransportFailure(FailureClass.CONNECTION if cut else FailureClass.PROTOCOL, detail)

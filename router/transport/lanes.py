@@ -277,7 +277,9 @@ def _client(settings: TransportSettings, number: int) -> Client:
         .no_proxy()
         .follow_redirects(enable=False)
         .http1_lower_case_headers()
-        # Decoded are the two that every transport knows; what remains encoded is refused.
+        # What is packed is ours to unpack: of several members of gzip pyreqwest would read the first.
+        .gzip(enable=False)
+        .deflate(enable=False)
         .brotli(enable=False)
         .zstd(enable=False)
         .connect_timeout(timedelta(seconds=settings.connect_timeout_s))
@@ -290,7 +292,7 @@ def _client(settings: TransportSettings, number: int) -> Client:
     if settings.https:
         builder = (
             builder.https_only(enable=True)
-            .http2(enable=True)
+            .http2(enable=settings.http2)
             .http2_initial_stream_window_size(_HTTP2_STREAM)
             .http2_initial_connection_window_size(_HTTP2_CONNECTION)
         )

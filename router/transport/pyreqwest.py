@@ -9,9 +9,10 @@ import asyncio
 import math
 import re
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from pyreqwest.exceptions import ConnectError, DecodeError, RequestError, RequestTimeoutError
+from pyreqwest.exceptions import BuilderError, ConnectError, DecodeError, RequestError, RequestTimeoutError
 from pyreqwest.http import HeaderMap, Url
 
 from router.transport import base, sockets
@@ -19,6 +20,7 @@ from router.transport.alarm import Alarm
 from router.transport.base import TransportFailure
 from router.transport.lanes import Lanes
 from router.transport.prepared import Prepared
+from router.transport.unpacking import Unpacking
 from router.types import FailureClass
 
 if TYPE_CHECKING:
@@ -37,8 +39,14 @@ _LONGEST_S = 10.0**6
 _AHEAD_BYTES = 1024 * 1024
 """Most replies are smaller and take one turn of the loop; buffered whole, a bomb took thrice its cap."""
 
+_PIECE_BYTES = 1024 * 1024
+"""A piece that was unpacked has at most this many, so that none is ever large."""
+
 _TIMER_S = 0.005
 """Seconds by which pyreqwest's clock and the loop's may differ at a deadline."""
+
+_GRACE_S = 0.02
+"""Seconds after a deadline for which pyreqwest's clock is waited for: its thread may be too busy to look."""
 
 # How hyper words what it finds in a body; anything else that comes from a connection is its breaking.
 _READING = "error reading a body from connection"
@@ -93,12 +101,21 @@ class PyreqwestTransport:
         alarm = Alarm(loop)
         try:
             exchange = self._exchange(lane, request, prepared, until if whole else None)
-            response = await alarm.wait(exchange.__aenter__(), None if whole else until)
+            response = await alarm.wait(exchange.__aenter__(), until + _GRACE_S if whole else until)
             opened = PyreqwestResponse(self._lanes, lane, (exchange, response), self._max_bytes, alarm)
         except RequestError as exc:
             alarm.stop()
-            self._lanes.give_back(lane, kept=False)
-            raise _failure(exc, late=loop.time() > until - _TIMER_S) from exc
+            failure = _failure(exc, late=loop.time() > until - _TIMER_S)
+            if failure.kind is FailureClass.TIMEOUT:
+                # Over HTTP/2 only the stream ends: a connection that is dead would be used again.
+                await self._lanes.break_off(lane)
+            else:
+                self._lanes.give_back(lane, kept=False)
+            raise failure from exc
+        except BuilderError as exc:  # Nothing was sent. Its words hold the address.
+            alarm.stop()
+            self._lanes.give_back(lane, kept=lane.kept)
+            raise TransportFailure(FailureClass.CONNECTION, type(exc).__name__) from None
         except TimeoutError:
             await self._lanes.break_off(lane)
             raise TransportFailure(FailureClass.TIMEOUT, "no response in time") from None
@@ -106,9 +123,11 @@ class PyreqwestTransport:
             alarm.stop()
             await self._lanes.break_off(lane)
             raise
-        if opened.headers.get("content-encoding", "identity").lower() != "identity":  # Else it was undone.
+        try:
+            opened.unpack(_packing(response.headers))
+        except TransportFailure:
             await opened.aclose()
-            raise TransportFailure(FailureClass.PROTOCOL, "the content-encoding is not known")
+            raise
         return opened
 
     def _exchange(
@@ -118,7 +137,7 @@ class PyreqwestTransport:
         builder = (
             lane.client.request(request.method, prepared[0])
             .headers(prepared[1])
-            # Of a whole reply this much is read before it is handed over, decoded; of others, nothing.
+            # Of a whole reply this much is read before it is handed over; of others, nothing.
             .streamed_read_buffer_limit(0 if whole_until is None else min(self._max_bytes + 1, _AHEAD_BYTES))
         )
         try:  # A copy: what is Python's could be let go of only in Python's own good time, by another thread.
@@ -148,10 +167,20 @@ class PyreqwestResponse:
         self._lanes = lanes
         self._lane: Lane | None = lane
         self._kept = response.version != "HTTP/1.0" and not _closes(self.headers)
+        http2 = response.version.startswith("HTTP/2")
+        self._outlives = http2  # Whether the connection does, when the response is left.
+        # Over HTTP/2 a stream that is reset without an error looks like one that ended.
+        self._missing = _length(self.status, self.headers) if http2 else None
         self._reader = response.body_reader
+        self._unpacking: Unpacking | None = None
         self._left: float = max_bytes
         self._alarm = alarm
         self._reading = False
+
+    def unpack(self, packing: str | None) -> None:
+        """Undo this content-encoding while the body is read; before any of it was. None: it has none."""
+        if packing is not None:
+            self._unpacking = Unpacking(packing)
 
     async def read(self, until: float) -> bytes:
         """The whole decoded body; see UpstreamResponse."""
@@ -162,6 +191,29 @@ class PyreqwestResponse:
 
     async def next(self, until: float) -> bytes | None:
         """The next piece of the decoded body; see UpstreamResponse."""
+        piece = await (self._arrived(until) if self._unpacking is None else self._unpacked(until))
+        if piece is not None:
+            self._left -= len(piece)
+            if self._left < 0:
+                raise TransportFailure(FailureClass.PROTOCOL, "the reply is larger than max_reply")
+        return piece
+
+    async def _unpacked(self, until: float) -> bytes | None:
+        """The next piece, unpacked; None at the end."""
+        assert self._unpacking is not None
+        try:
+            while not (piece := self._unpacking.piece(int(min(_PIECE_BYTES, self._left + 1)))):
+                packed = await self._arrived(until)
+                if packed is None:
+                    self._unpacking.end()
+                    return None
+                self._unpacking.feed(packed)
+        except ValueError as exc:
+            raise TransportFailure(FailureClass.PROTOCOL, f"the content-encoding: {exc}") from exc
+        return piece
+
+    async def _arrived(self, until: float) -> bytes | None:
+        """The next piece as it was sent; None at the end."""
         if self._lane is None:
             return None
         self._reading = True
@@ -170,15 +222,19 @@ class PyreqwestResponse:
         except RequestError as exc:
             raise _failure(exc, late=True) from exc
         except TimeoutError:
+            self._outlives = (
+                True  # It may be flooding pyreqwest's thread, which then closes nothing in good time.
+            )
             raise TransportFailure(FailureClass.TIMEOUT, "the body did not arrive in time") from None
         finally:
             self._reading = False
         if piece is None:
+            if self._missing:
+                raise TransportFailure(FailureClass.CONNECTION, "the body is shorter than its content-length")
             self._end()
             return None
-        self._left -= len(piece)
-        if self._left < 0:
-            raise TransportFailure(FailureClass.PROTOCOL, "the reply is larger than max_reply")
+        if self._missing is not None:
+            self._missing -= len(piece)
         return piece.to_bytes()
 
     def lift_cap(self) -> None:
@@ -191,7 +247,8 @@ class PyreqwestResponse:
         if lane is None:
             return
         self._alarm.stop()
-        if self._reading:  # By another task; until it is done the response cannot be closed properly.
+        # Read by another task, the response cannot be closed properly until that is done.
+        if self._reading or self._outlives:
             await self._lanes.break_off(lane)
         else:
             try:
@@ -212,6 +269,37 @@ def _closes(headers: Mapping[str, str]) -> bool:
     """Whether the upstream says that it will close the connection (RFC 9112, 9.6)."""
     said = headers.get("connection")
     return said is not None and "close" in {option.strip() for option in said.lower().split(",")}
+
+
+def _packing(headers: HeaderMap) -> str | None:
+    """The content-encoding to undo; None: there is none.
+
+    Raises:
+        TransportFailure: it is not known, or the body was packed in another way.
+    """
+    try:
+        packings = [item for item in _listed(headers, "content-encoding") if item not in ("", "identity")]
+        chunked = _listed(headers, "transfer-encoding") in ([], ["chunked"])
+    except ValueError as exc:  # Not ASCII, so that pyreqwest cannot show it.
+        raise TransportFailure(FailureClass.PROTOCOL, "the content-encoding is not known") from exc
+    if not chunked:
+        raise TransportFailure(FailureClass.PROTOCOL, "the transfer-encoding is not known")
+    # One upon another, a few bytes could be unpacked for hours before anything comes out.
+    if len(packings) > 1 or not base.CODINGS.issuperset(packings):
+        raise TransportFailure(FailureClass.PROTOCOL, "the content-encoding is not known")
+    return packings[0] if packings else None
+
+
+def _listed(headers: HeaderMap, name: str) -> list[str]:
+    """What all lines of a header list, in lower case."""
+    return [item.strip().lower() for line in headers.getall(name) for item in line.split(",")]
+
+
+def _length(status: int, headers: Mapping[str, str]) -> int | None:
+    """How long the body must be; None: that is not said."""
+    said = headers.get("content-length", "")
+    # The answer without a body that speaks of another's (RFC 9110, section 15.4.5).
+    return int(said) if said.isdecimal() and status != HTTPStatus.NOT_MODIFIED else None
 
 
 def _headers(response: Response) -> Mapping[str, str]:

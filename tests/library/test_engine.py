@@ -40,6 +40,24 @@ LOCAL = {"adapter": "openai", "base_url": "http://127.0.0.1:1/v1"}
 
 
 @pytest.mark.parametrize(
+    ("provider", "http2"),
+    [
+        (LOCAL, True),
+        ({"adapter": "bytez", "api_key": "env:K", "protocol": "openai"}, True),
+        ({"adapter": "bytez", "api_key": "env:K", "protocol": "native"}, False),
+        ({"adapter": "bytez", "api_key": "env:K"}, False),
+    ],
+)
+def test_http2_is_left_where_an_end_could_be_a_cut(
+    provider: dict[str, Any], http2: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A provider over whose native wire a stream ends with its message speaks HTTP/1.1 only."""
+    monkeypatch.setattr("router.engine.open_transport", lambda settings: settings)
+    _, make = opened(provider, {"K": KEY})
+    assert make("local").http2 is http2
+
+
+@pytest.mark.parametrize(
     ("provider", "environ", "expected"),
     [
         ({**LOCAL, "api_key": "env:K"}, {}, [("missing-reference", "providers.local.api_key")]),

@@ -34,6 +34,7 @@ def router(up: Upstream) -> Iterator[Router]:
     [
         ({"model": 5}, "model", "string"),
         ({"model": ""}, "model", "string"),
+        ({"model": "wild/" + "x" * 508}, "model", "at most 512 characters"),
         ({"messages": []}, "messages", "at least one"),
         ({"messages": "hi"}, "messages", "list"),
         ({"messages": MESSAGES * 10_001}, "messages", "10000"),
@@ -98,7 +99,7 @@ def test_same_value_twice_is_fine(router: Router, up: Upstream) -> None:
         ("zzzz", "known: g, wild/*, bounded, dropping"),
         ("wild/", "known: g, wild/*"),
         ("wild/../up", "no model group"),
-        ("x" * 1000, "x" * 99 + "…'"),
+        ("x" * 500, "x" * 99 + "…'"),
     ],
 )
 def test_unknown_model(router: Router, asked: str, words: str) -> None:
@@ -125,6 +126,12 @@ def test_alias_and_wildcard(router: Router, up: Upstream) -> None:
     routing = router.completion("wild/org/Model-1", MESSAGES).routing
     assert (routing.group, routing.target) == ("wild/*", "p1/org/Model-1")
     assert up.seen[1].json["model"] == "org/Model-1"
+
+
+def test_longest_name(router: Router) -> None:
+    """A name of 512 characters is asked for through a wildcard."""
+    reply = router.completion("wild/" + "x" * 507, MESSAGES)
+    assert reply.routing.target == "p1/" + "x" * 507
 
 
 def test_ledger(router: Router, up: Upstream) -> None:

@@ -74,6 +74,15 @@ def test_unknown_model(gateway: GatewayThread, upstream: Upstream) -> None:
     assert "x-should-retry" not in response.headers
 
 
+def test_model_name_without_end(gateway: GatewayThread, upstream: Upstream) -> None:
+    """A name that no address could hold is the caller's mistake, which the bound tells; nothing is sent."""
+    response = gateway.chat("up/" + "x" * 70_000)
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert (error["param"], error["message"]) == ("model", "model must have at most 512 characters")
+    assert upstream.bodies == []
+
+
 def test_words_are_scrubbed(make_gateway: MakeGateway, upstream: Upstream) -> None:
     """No header can be made of what a client or an upstream says."""
     gateway = make_gateway()

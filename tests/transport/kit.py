@@ -47,7 +47,7 @@ def in_use(transport: Transport) -> tuple[int, int]:
     if isinstance(transport, PyreqwestTransport):
         return len(transport._lanes._busy), 0
     assert isinstance(transport, HttpxTransport)
-    pool: Any = transport._transport._pool
+    pool: Any = transport._pool
     busy = [connection for connection in pool.connections if not connection.is_idle()]
     return len(pool._requests), len(busy)
 

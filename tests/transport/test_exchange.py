@@ -11,7 +11,7 @@ from router.adapters.base import UpstreamRequest
 from router.transport.base import TransportFailure, TransportSettings
 from router.types import FailureClass, Secret
 from tests.library.upstream import OK, framed, http, raw, reply
-from tests.transport.kit import CHUNKED, WHOLE, asked, post, soon, wait_until
+from tests.transport.kit import CHUNKED, WHOLE, asked, fails, post, soon, wait_until
 
 if TYPE_CHECKING:
     from router.transport.base import Transport
@@ -144,6 +144,17 @@ async def test_header_that_would_break_the_message(up: Upstream, transport: Tran
         await transport.send(post(up.url, **{"x-a": "a\r\nx-evil: 1"}), soon())
     assert failed.value.kind is FailureClass.PROTOCOL
     assert up.seen == []
+
+
+@pytest.mark.parametrize("kind", ["pyreqwest"])
+@WHOLE
+async def test_address_that_is_too_long(up: Upstream, transport: Transport, whole: bool) -> None:
+    """An address that pyreqwest cannot send is a failure that does not hold it; the next call works."""
+    up.script(OK)
+    kind, detail = await fails(transport, up.url + "/" + "x" * 70_000, whole=whole)
+    assert (kind, detail) == (FailureClass.CONNECTION, "BuilderError")
+    assert up.seen == []
+    assert (await asked(transport, post(up.url), whole=whole))[0] == 200
 
 
 async def test_body_that_is_no_text(up: Upstream, transport: Transport) -> None:
