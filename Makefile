@@ -7,6 +7,8 @@ ASK ?= What do you know about Earth?
 # A question is text: make must not expand a dollar in it.
 override ASK := $(value ASK)
 export ASK
+# Where it is set, each program that a test starts would compile the whole package, and each worker all tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Many examples, large configs, whole programs: the line coverage they add is nil, and tracing would triple their time.
 # What measures time does not run beside what keeps the cores busy.

@@ -143,7 +143,10 @@ def _imports(path: Path) -> Iterator[Import]:
             yield Import(place, _room(path), name, typing_only=id(node) in for_types)
 
 
-IMPORTS = [item for path in sorted(ROUTER.rglob("*.py")) for item in _imports(path)]
+@pytest.fixture(scope="module")
+def imports() -> list[Import]:
+    """Every import of the package: read for these tests only, not by each process that collects them."""
+    return [item for path in sorted(ROUTER.rglob("*.py")) for item in _imports(path)]
 
 
 _DOWNSTAIRS = ("client", "router.inprocess")
@@ -166,9 +169,9 @@ def test_every_room_has_its_place() -> None:
     assert rooms <= set(_MAY), "add the new room to _MAY, with the rooms that it may import"
 
 
-def test_imports_point_one_way() -> None:
+def test_imports_point_one_way(imports: list[Import]) -> None:
     """No room imports one above it, neither at the top, in a function nor for types."""
-    wrong = [f"{item.place}: {item.room} must not import {item.name}" for item in IMPORTS if _wrong_way(item)]
+    wrong = [f"{item.place}: {item.room} must not import {item.name}" for item in imports if _wrong_way(item)]
     assert wrong == []
 
 
@@ -209,26 +212,26 @@ def test_only_annotations_of_types_and_errors_look_up() -> None:
     assert _wrong_way(Import("x", "core", "router.telemetry.events", typing_only=True))
 
 
-def test_the_core_needs_the_standard_library_only() -> None:
+def test_the_core_needs_the_standard_library_only(imports: list[Import]) -> None:
     """core, types, errors and the package itself import nothing that must be installed."""
     foreign = [
         f"{item.place}: {item.name}"
-        for item in IMPORTS
+        for item in imports
         if item.room in _STDLIB_ONLY and item.name.split(".")[0] not in {*sys.stdlib_module_names, "router"}
     ]
     assert foreign == []
 
 
-def test_the_package_itself_imports_nothing_of_its_own_eagerly() -> None:
+def test_the_package_itself_imports_nothing_of_its_own_eagerly(imports: list[Import]) -> None:
     """What router/__init__.py names, it names for types; the rest loads on first use."""
-    eager = [item.place for item in IMPORTS if item.room == "" and item.target and not item.typing_only]
+    eager = [item.place for item in imports if item.room == "" and item.target and not item.typing_only]
     assert eager == []
 
 
-def test_http_is_spoken_in_three_rooms_only() -> None:
+def test_http_is_spoken_in_three_rooms_only(imports: list[Import]) -> None:
     """httpx2, and nothing of its kind: in the transport, the emulator, and for clients that want its face."""
     clients = {"httpx", "httpx2", "requests", "aiohttp", "urllib3", "pyreqwest"}
-    users = {item.room for item in IMPORTS if item.name.split(".")[0] in clients}
+    users = {item.room for item in imports if item.name.split(".")[0] in clients}
     assert users <= _HTTPX
     assert "transport" in users
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 import tracemalloc
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MIB = 1024 * 1024
-TRACED = sys.gettrace() is not None  # Measuring coverage takes several times as long.
 HEAD = "version: 1\nmodels:\n  chat: bytez/a/b\n"
 
 
@@ -58,26 +56,8 @@ HOSTILE = {
     "tag": ("a: !!python/object/apply:os.system ['true']", "yaml-tag"),
     "tag directives": ("".join(f"%TAG !a{i}! x{i}\n" for i in range(50_000)) + "--- a", "too-large"),
     "nul": ("\0" * 1000, "file-encoding"),
-    "values": ("a: [" + "1," * 500_000 + "]", "too-large"),
     "duplicates": ("a: 1\n" * 200_000, "duplicate-key"),
     "merges": ("a: &a {x: 1}\nb:\n" + "  <<: *a\n" * 50_000, "duplicate-key"),
-    "unknown keys": ("".join(f"key{i}: 1\n" for i in range(70_000)), "unknown-key"),
-    "unknown providers": (
-        "version: 1\nmodels:\n" + "".join(f"  g{i}: x{i}/y\n" for i in range(50_000)),
-        "unknown-provider",
-    ),
-    "wildcards": (
-        "version: 1\nmodels:\n" + "".join(f"  '*{i}': bytez/a/b\n" for i in range(40_000)),
-        "too-large",
-    ),
-    "unknown fallbacks": (
-        "version: 1\nmodels:\n"
-        + "".join(f"  'f{i}*x': bytez/a/b\n" for i in range(999))
-        + "  z: {targets: [bytez/a/b], fallbacks: ["
-        + ",".join(f"f{i}" for i in range(90_000))
-        + "]}\n",
-        "unknown-group",
-    ),
     "a long key": ("k" * (MIB - 10) + ": 1", "yaml-syntax"),
     "a long number": ("a: " + "9" * (MIB - 10), "yaml-number"),
     "a huge exponent": ("a: 1e999999999", "yaml-number"),
@@ -93,15 +73,14 @@ def test_hostile_text_ends_in_a_finding_within_a_second(name: str) -> None:
     text, code = HOSTILE[name]
     started = time.process_time()
     loaded = load_text(text)
-    spent = time.process_time() - started
-    assert spent < (3.0 if name in SLOWER else 1.0) or TRACED
+    assert time.process_time() - started < 1
+    refused(loaded, code)
+
+
+def refused(loaded: Loaded, code: str) -> None:
     assert code in codes(loaded)
     assert loaded.config is None
     assert all(len(str(item)) < 600 for item in loaded.diagnostics)
-
-
-# Near 1 MiB of well-formed YAML, all of which has to be understood.
-SLOWER = {"values", "unknown keys", "unknown providers", "wildcards", "unknown fallbacks"}
 
 
 def test_a_100_mb_file_is_refused_without_being_read(tmp_path: Path) -> None:
@@ -179,17 +158,6 @@ def test_64_anchored_blocks_merge() -> None:
     assert len(config.models) == 65
     assert config.models["g7"].timeout == 60
     assert config.models["g63"].params == {"x": {"temperature": 0.63}}
-
-
-def test_a_mebibyte_of_groups_is_read_quickly() -> None:
-    """A big good file costs less than three seconds."""
-    text = "version: 1\nmodels:\n" + "".join(
-        f"  group-{i}: bytez/google/gemma-3-4b-it\n" for i in range(24_000)
-    )
-    assert 0.9 * MIB < len(text) < MIB
-    started = time.process_time()
-    assert len(load_text(text).require().models) == 24_000
-    assert time.process_time() - started < 3 or TRACED
 
 
 def test_scalars_follow_json() -> None:
@@ -270,11 +238,3 @@ def test_what_the_parser_itself_refuses(monkeypatch: pytest.MonkeyPatch) -> None
     """A character that only the YAML reader objects to is a finding too."""
     monkeypatch.setattr(source, "acceptable", lambda *_: True)
     assert codes(load_text("a: \0")) == {"yaml-syntax"}
-
-
-def test_aliases_bound_the_expanded_size() -> None:
-    """10,000 values with aliases expanded pass, more do not; without aliases 200,000 do."""
-    block = "a: &a [" + "1," * 997 + "1]\n"
-    assert load_text(block + "b: [" + "*a," * 8 + "]\n").root is not None
-    assert codes(load_text(block + "b: [" + "*a," * 10 + "]\n")) == {"too-large"}
-    assert "too-large" not in codes(load_text("a: [" + "1," * 199_000 + "]"))
