@@ -60,9 +60,7 @@ async def test_unpacked(up: Upstream, transport: Transport, packed: str, piece: 
     up.script(raw(coded(*GOOD[packed], piece=piece), end="keep"))
     for _ in range(2):
         assert await asked(transport, post(up.url), whole=whole) == (200, TEXT)
-    assert (
-        up.connections == 1 or kind == "pyreqwest"
-    )  # Which may not yet know of the end when it is asked again.
+    assert up.connections == 1
 
 
 @pytest.mark.parametrize("piece", [1, 1000])
