@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import select
 import socket
 from collections import deque
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import httpcore2 as httpcore
 
@@ -69,6 +70,7 @@ class Stream(httpcore.AsyncNetworkStream):
         self._wire = wire
         self._under = under
         self._asking = False
+        self._answered = False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109 # See Backend.
         """What has come, at most *max_bytes*; empty at the end.
@@ -76,7 +78,7 @@ class Stream(httpcore.AsyncNetworkStream):
         Raises:
             httpcore.ReadError: the connection broke, or was closed on this side.
         """
-        self._asking = False
+        self._asking, self._answered = False, True
         wire = self._wire
         while not wire.unread:
             if wire.broken is not None:
@@ -99,7 +101,8 @@ class Stream(httpcore.AsyncNetworkStream):
                 on to read the reply, if there is one, and closes the connection after it.
         """
         wire = self._wire
-        if not self._asking and wire.unread:  # The answer to no question of ours.
+        # What is there before anything is asked is the answer to no question of ours.
+        if not self._asking and (wire.unread or (self._answered and self._arrived())):
             wire.unread.clear()
             await self.aclose()
         self._asking = True
@@ -150,6 +153,14 @@ class Stream(httpcore.AsyncNetworkStream):
             return bool(self._wire.unread) or self._wire.ended or self.unsent() > 0
         return self._transport.get_extra_info(info)
 
+    def _arrived(self) -> bool:
+        """Whether the system has something that the loop has not read yet: it may be about to."""
+        if self._wire.ended or not hasattr(select, "poll"):  # Not on Windows: there the loop's word must do.
+            return False
+        found = select.poll()
+        found.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(found.poll(0))
+
     def unsent(self) -> int:
         """Bytes of a request that was answered before they were sent."""
         return self._transport.get_write_buffer_size() + (self._under.unsent() if self._under else 0)
@@ -190,8 +201,7 @@ class _Wire(asyncio.Protocol):
             self._changed = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class.
 
     def data_received(self, data: bytes) -> None:
         self.unread += data

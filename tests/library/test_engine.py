@@ -213,7 +213,7 @@ def test_transport_settings() -> None:
     }
     engine, make = opened(provider, {})
     transport = make("local")
-    assert (transport._max_bytes, transport._timeout) == (1024 * 1024, {"timeout": {"connect": 2.0}})
+    assert (transport._max_bytes, transport._connect_s) == (1024 * 1024, 2.0)
     (wire,) = engine.adapters["local"].wires("m")
     assert wire.carries("odd", 1)
     assert not wire.carries("even", 1)

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tests.transport.kit import Made
 
 
+OWN_NAMES = pytest.mark.parametrize("kind", ["httpx"])
+"""pyreqwest looks names up by itself."""
+
+
 @contextlib.asynccontextmanager
 async def tunnelling() -> AsyncIterator[tuple[str, list[bytes]]]:
     """The address of a proxy that tunnels, and the first lines it was asked with."""
@@ -132,13 +136,12 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
 
 
+@OWN_NAMES
 @pytest.mark.parametrize("first", ["127.0.0.2", "::1"])
 async def test_next_address_where_the_first_refuses(
-    up: Upstream, kind: str, make: Made, monkeypatch: pytest.MonkeyPatch, first: str
+    up: Upstream, make: Made, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
     """A name's addresses are tried in turn; the family of the second comes second."""
-    if kind == "pyreqwest":
-        pytest.skip("it looks names up by itself")
     resolving(monkeypatch, first, "127.0.0.1")
     up.script(OK)
     transport = make(TransportSettings(https=False))
@@ -146,12 +149,11 @@ async def test_next_address_where_the_first_refuses(
     await transport.aclose()
 
 
+@OWN_NAMES
 async def test_next_address_where_the_first_is_silent(
-    kind: str, make: Made, monkeypatch: pytest.MonkeyPatch, full_backlog: int
+    make: Made, monkeypatch: pytest.MonkeyPatch, full_backlog: int
 ) -> None:
     """An address that does not answer costs a quarter of a second, not the connect_timeout."""
-    if kind == "pyreqwest":
-        pytest.skip("it looks names up by itself")
     resolving(monkeypatch, "127.0.0.1", "127.0.0.2")
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -166,10 +168,9 @@ async def test_next_address_where_the_first_is_silent(
     await transport.aclose()
 
 
-async def test_no_address_takes_it(kind: str, make: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+@OWN_NAMES
+async def test_no_address_takes_it(make: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where every address refuses, that is a connection failure, at once."""
-    if kind == "pyreqwest":
-        pytest.skip("it looks names up by itself")
     resolving(monkeypatch, "::1", "127.0.0.2", "127.0.0.3")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
