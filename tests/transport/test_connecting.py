@@ -127,13 +127,13 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
     """Let every name have *addresses*, in that order."""
     families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses]
 
-    async def getaddrinfo(_loop: object, _host: str, port: int, **_more: object) -> list[Any]:
+    async def getaddrinfo(_host: str, port: int, **_more: object) -> list[Any]:
         return [
             (family, socket.SOCK_STREAM, 6, "", (address, port))
             for family, address in zip(families, addresses, strict=True)
         ]
 
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
 
 
 @OWN_NAMES

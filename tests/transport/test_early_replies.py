@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -60,9 +60,7 @@ async def and_reset(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 async def and_read_no_more(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(TOO_LARGE)
-    transport = writer.transport
-    assert isinstance(transport, asyncio.ReadTransport)
-    transport.pause_reading()
+    cast("asyncio.Transport", writer.transport).pause_reading()
     await asyncio.sleep(5)
 
 
@@ -156,9 +154,7 @@ async def test_an_upstream_that_does_not_read(transport: Transport, whole: bool)
     """The deadline holds while the request is sent, too."""
 
     async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        transport = writer.transport
-        assert isinstance(transport, asyncio.ReadTransport)
-        transport.pause_reading()
+        cast("asyncio.Transport", writer.transport).pause_reading()
         await asyncio.sleep(5)
 
     async with answering(answer) as port:
