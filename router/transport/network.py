@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
     _Opened: TypeAlias = tuple[asyncio.Transport, "_Wire"]
 
-_AHEAD_BYTES = 256 * 1024
+_AHEAD_BYTES = 64 * 1024
 """What is read before it is asked for; an upstream that sends more has to wait."""
+
+_TURN_BYTES = 16 * 1024
+"""What is handed over before others have their turn: in chunks of one byte it takes some 0.1 s to read."""
 
 _SLICE_BYTES = 64 * 1024
 """What is handed to asyncio at once: all of it is encrypted before anything else can happen."""
@@ -71,6 +74,7 @@ class Stream(httpcore.AsyncNetworkStream):
         self._under = under
         self._asking = False
         self._answered = False
+        self._handed = 0  # Bytes since others had their turn.
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109 # See Backend.
         """What has come, at most *max_bytes*; empty at the end.
@@ -80,14 +84,19 @@ class Stream(httpcore.AsyncNetworkStream):
         """
         self._asking, self._answered = False, True
         wire = self._wire
+        if wire.unread and self._handed >= _TURN_BYTES:
+            self._handed = 0
+            await asyncio.sleep(0)
         while not wire.unread:
+            self._handed = 0
             if wire.broken is not None:
                 raise httpcore.ReadError(str(wire.broken)) from wire.broken
             if wire.ended:
                 return b""
             await wire.change()
-        piece = bytes(wire.unread[: min(max_bytes, max(1, len(wire.unread) - 1))])
+        piece = bytes(wire.unread[: min(max_bytes, _TURN_BYTES, max(1, len(wire.unread) - 1))])
         del wire.unread[: len(piece)]
+        self._handed += len(piece)
         if len(wire.unread) <= _AHEAD_BYTES and wire.stopped:
             wire.stopped = False
             self._transport.resume_reading()

@@ -1,4 +1,4 @@
-"""What an upstream says too much of, as fast as it can, keeps nobody waiting: pyreqwest has one thread."""
+"""What an upstream says too much of, as fast as it can, keeps nobody waiting."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def flood(head: bytes, piece: bytes) -> Callable[[Exchange], Awaitable[None]]:
     [
         (CHUNKED, b"0" * 1_000_000),
         (b"", b"HTTP/1.1 103 E\r\nlink: </a>\r\n\r\n" * 1000),
+        (CHUNKED, b"1\r\na\r\n" * 10_000),
     ],
-    ids=["a chunk's size", "informational replies"],
+    ids=["a chunk's size", "informational replies", "chunks of one byte"],
 )
-@pytest.mark.parametrize("kind", ["pyreqwest"])
 @WHOLE
 async def test_flooding_does_not_stretch_the_deadline(
     up: Upstream, transport: Transport, head: bytes, piece: bytes, whole: bool
