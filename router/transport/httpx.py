@@ -7,7 +7,6 @@ headers; what goes out is what the adapter prepared. The connections under the p
 from __future__ import annotations
 
 import asyncio
-import math
 import ssl
 from types import AsyncGeneratorType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,9 +16,9 @@ import httpx2 as httpx
 
 from router.transport import base
 from router.transport.base import TransportFailure, TransportSettings
+from router.transport.body import Body
 from router.transport.network import Backend
 from router.transport.prepared import Prepared
-from router.transport.unpacking import Unpacking
 from router.types import FailureClass
 
 if TYPE_CHECKING:
@@ -37,8 +36,6 @@ _KEPT = 100
 # sees a connection that was closed meanwhile and opens another.
 _KEPT_S = 30.0
 
-_PIECE_BYTES = 1024 * 1024
-
 _PORTS = range(65536)
 
 _ERRORS = (
@@ -49,60 +46,25 @@ _ERRORS = (
 )
 
 
-class HttpxResponse:
+class HttpxResponse(Body):
     """A response over httpx2."""
 
-    def __init__(self, response: httpcore.Response, unpacking: Unpacking | None, max_bytes: int) -> None:
+    def __init__(self, response: httpcore.Response, max_bytes: int) -> None:
+        super().__init__(max_bytes)
         self.status: int = response.status
         self.headers: Mapping[str, str] = {
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
         }
         self._response = response
-        self._unpacking = unpacking
-        self._left: float = max_bytes
         self._pieces: AsyncIterator[bytes] | None = None
         self._read = False
         self._closed = False
-
-    async def read(self, until: float) -> bytes:
-        """The whole decoded body; see UpstreamResponse."""
-        pieces = []
-        while (piece := await self.next(until)) is not None:
-            pieces.append(piece)
-        return b"".join(pieces)
-
-    async def next(self, until: float) -> bytes | None:
-        """The next piece of the decoded body; see UpstreamResponse."""
-        piece = await (self._arrived(until) if self._unpacking is None else self._unpacked(until))
-        if piece is not None:
-            self._left -= len(piece)
-            if self._left < 0:
-                raise TransportFailure(FailureClass.PROTOCOL, "the reply is larger than max_reply")
-        return piece
-
-    def lift_cap(self) -> None:
-        """Let the rest be of any size; see UpstreamResponse."""
-        self._left = math.inf
 
     async def aclose(self) -> None:
         """Release the connection; see UpstreamResponse."""
         if self._pieces is not None or not self._closed:
             # httpcore2 shields its cleaning up from anyio's cancellation, not from asyncio's.
             await asyncio.shield(asyncio.ensure_future(self._close()))
-
-    async def _unpacked(self, until: float) -> bytes | None:
-        """The next piece, unpacked; None at the end."""
-        assert self._unpacking is not None
-        try:
-            while not (piece := self._unpacking.piece(int(min(_PIECE_BYTES, self._left + 1)))):
-                packed = await self._arrived(until)
-                if packed is None:
-                    self._unpacking.end()
-                    return None
-                self._unpacking.feed(packed)
-        except ValueError as exc:
-            raise TransportFailure(FailureClass.PROTOCOL, f"the content-encoding: {exc}") from exc
-        return piece
 
     async def _arrived(self, until: float) -> bytes | None:
         """The next piece as it was sent; None at the end."""
@@ -181,12 +143,14 @@ class HttpxTransport:
             raise TransportFailure(FailureClass.TIMEOUT, "no response in time") from None
         except _ERRORS as exc:
             raise _failure(exc) from exc
+        opened = HttpxResponse(response, self._max_bytes)
         packings = _packings(response.headers)
         # One upon another, a few bytes could be unpacked for hours before anything comes out.
         if len(packings) > 1 or not base.CODINGS.issuperset(packings):
-            await HttpxResponse(response, None, 0).aclose()
+            await opened.aclose()
             raise TransportFailure(FailureClass.PROTOCOL, "the content-encoding is not known")
-        return HttpxResponse(response, Unpacking(packings[0]) if packings else None, self._max_bytes)
+        opened.unpack(packings[0] if packings else None)
+        return opened
 
     def _outgoing(self, request: UpstreamRequest, opening: _Opening) -> httpcore.Request:
         """*request* as httpcore2 has it."""

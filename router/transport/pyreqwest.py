@@ -6,7 +6,6 @@ Every request goes out on a lane (see lanes.py), so that leaving it closes its c
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 from datetime import timedelta
 from http import HTTPStatus
@@ -18,9 +17,9 @@ from pyreqwest.http import HeaderMap, Url
 from router.transport import base, sockets
 from router.transport.alarm import Alarm
 from router.transport.base import TransportFailure
+from router.transport.body import Body
 from router.transport.lanes import Lanes
 from router.transport.prepared import Prepared
-from router.transport.unpacking import Unpacking
 from router.types import FailureClass
 
 if TYPE_CHECKING:
@@ -38,9 +37,6 @@ _LONGEST_S = 10.0**6
 
 _AHEAD_BYTES = 1024 * 1024
 """Most replies are smaller and take one turn of the loop; buffered whole, a bomb took thrice its cap."""
-
-_PIECE_BYTES = 1024 * 1024
-"""A piece that was unpacked has at most this many, so that none is ever large."""
 
 _TIMER_S = 0.005
 """Seconds by which pyreqwest's clock and the loop's may differ at a deadline."""
@@ -150,7 +146,7 @@ class PyreqwestTransport:
         return builder.build_streamed()
 
 
-class PyreqwestResponse:
+class PyreqwestResponse(Body):
     """A response over pyreqwest."""
 
     def __init__(
@@ -161,6 +157,7 @@ class PyreqwestResponse:
         max_bytes: int,
         alarm: Alarm,
     ) -> None:
+        super().__init__(max_bytes)
         self._request, response = exchange
         self.status: int = response.status
         self.headers: Mapping[str, str] = _headers(response)
@@ -172,45 +169,8 @@ class PyreqwestResponse:
         # Over HTTP/2 a stream that is reset without an error looks like one that ended.
         self._missing = _length(self.status, self.headers) if http2 else None
         self._reader = response.body_reader
-        self._unpacking: Unpacking | None = None
-        self._left: float = max_bytes
         self._alarm = alarm
         self._reading = False
-
-    def unpack(self, packing: str | None) -> None:
-        """Undo this content-encoding while the body is read; before any of it was. None: it has none."""
-        if packing is not None:
-            self._unpacking = Unpacking(packing)
-
-    async def read(self, until: float) -> bytes:
-        """The whole decoded body; see UpstreamResponse."""
-        pieces = []
-        while (piece := await self.next(until)) is not None:
-            pieces.append(piece)
-        return b"".join(pieces)
-
-    async def next(self, until: float) -> bytes | None:
-        """The next piece of the decoded body; see UpstreamResponse."""
-        piece = await (self._arrived(until) if self._unpacking is None else self._unpacked(until))
-        if piece is not None:
-            self._left -= len(piece)
-            if self._left < 0:
-                raise TransportFailure(FailureClass.PROTOCOL, "the reply is larger than max_reply")
-        return piece
-
-    async def _unpacked(self, until: float) -> bytes | None:
-        """The next piece, unpacked; None at the end."""
-        assert self._unpacking is not None
-        try:
-            while not (piece := self._unpacking.piece(int(min(_PIECE_BYTES, self._left + 1)))):
-                packed = await self._arrived(until)
-                if packed is None:
-                    self._unpacking.end()
-                    return None
-                self._unpacking.feed(packed)
-        except ValueError as exc:
-            raise TransportFailure(FailureClass.PROTOCOL, f"the content-encoding: {exc}") from exc
-        return piece
 
     async def _arrived(self, until: float) -> bytes | None:
         """The next piece as it was sent; None at the end."""
@@ -222,9 +182,8 @@ class PyreqwestResponse:
         except RequestError as exc:
             raise _failure(exc, late=True) from exc
         except TimeoutError:
-            self._outlives = (
-                True  # It may be flooding pyreqwest's thread, which then closes nothing in good time.
-            )
+            # It may be flooding pyreqwest's thread, which then closes nothing in good time.
+            self._outlives = True
             raise TransportFailure(FailureClass.TIMEOUT, "the body did not arrive in time") from None
         finally:
             self._reading = False
@@ -236,10 +195,6 @@ class PyreqwestResponse:
         if self._missing is not None:
             self._missing -= len(piece)
         return piece.to_bytes()
-
-    def lift_cap(self) -> None:
-        """Let the rest be of any size; see UpstreamResponse."""
-        self._left = math.inf
 
     async def aclose(self) -> None:
         """Release the connection; see UpstreamResponse."""
